@@ -1,0 +1,54 @@
+/* bounds.h - every limit of the system, in one place, related to each other at compile time. */
+#ifndef HOLDFAST_COMMON_BASE_BOUNDS_H
+#define HOLDFAST_COMMON_BASE_BOUNDS_H
+
+enum {
+    /* Frames: one MQTT payload. Above the socket buffer Paho stalls for about a second. */
+    FRAME_SIZE_MAX = 64 * 1024,
+    FRAME_SIZE_DEFAULT = 32 * 1024, /* the measured optimum through Mosquitto */
+    FRAME_OVERHEAD_MAX = 512,       /* envelope around a body, signature included */
+    BODY_SIZE_MAX = FRAME_SIZE_MAX - FRAME_OVERHEAD_MAX,
+    BODY_UNPACKED_SIZE_MAX = 512 * 1024, /* a compressed body may not grow beyond this */
+    TOPIC_SIZE_MAX = 256,
+
+    /* Evidence. */
+    ENTRY_HEADER_SIZE = 192,
+    ENTRY_SIGNATURE_SIZE = 64,
+    ENTRY_WIRE_OVERHEAD_MAX = 192,       /* a packed entry beyond its payload */
+    INLINE_PAYLOAD_SIZE_MAX = 63 * 1024, /* travels and is stored in one piece */
+    PAYLOAD_SIZE_MAX = 16 * 1024 * 1024, /* by socket or file, in parts */
+    PART_SIZE = 60 * 1024,               /* a part of a larger payload: one frame each */
+    RUN_ENTRIES_MAX = 256,               /* entries in one evidence frame */
+    AHEAD_ENTRIES_MAX = 64,              /* entries in one frame of critical entries sent ahead */
+    CHECKPOINT_INTERVAL_ENTRIES = 256,
+    TREE_HEIGHT_MAX = 64,
+    LOSS_NODES_MAX = 128, /* subtree hashes that describe a lost range */
+    PRIORITY_COUNT = 6,   /* P0 … P5 */
+    LOG_TYPES_MAX = 4096, /* publishers' type names in one log */
+
+    /* Acknowledgement. */
+    ACK_LOGS_MAX = 64,
+    ACK_RANGES_MAX = 256, /* over all logs of one acknowledgement */
+    HELLO_LOGS_MAX = 64,
+
+    /* One step and one batch of steps. */
+    BATCH_EVENTS_MAX = 256,
+    BATCH_ENTRIES_MAX = 2048,  /* entries in one group commit */
+    APPEND_ENTRIES_MAX = 1024, /* entries in one append request */
+    PUBLISHER_ID_SIZE_MAX = 256,
+
+    /* The control socket. */
+    CONTROL_MESSAGE_SIZE_MAX = 1024 * 1024,
+    CONTROL_CLIENTS_MAX = 256,
+};
+
+_Static_assert(INLINE_PAYLOAD_SIZE_MAX + ENTRY_WIRE_OVERHEAD_MAX + 256 <= BODY_SIZE_MAX,
+               "an entry of the largest inline payload always fits one frame");
+_Static_assert(PART_SIZE + 256 <= BODY_SIZE_MAX, "a part always fits one frame");
+_Static_assert(PAYLOAD_SIZE_MAX / PART_SIZE < 65536, "part numbers fit 16 bits");
+_Static_assert(BATCH_ENTRIES_MAX >= APPEND_ENTRIES_MAX + BATCH_EVENTS_MAX + 64,
+               "a full append request still leaves room for the batch's other entries");
+_Static_assert(INLINE_PAYLOAD_SIZE_MAX < CONTROL_MESSAGE_SIZE_MAX,
+               "any inline payload fits one control message");
+
+#endif

@@ -1,0 +1,76 @@
+/* ack_msg.h - the cloud's signed statement of all it durably holds of one node (FRAME_ACK, retained
+ * on {node}/down/ack; also inside a hello reply). Always the node's whole cumulative state, so it
+ * is safe to lose, repeat or reorder.
+ *
+ * Body, a canonical MessagePack array:
+ *   # field        type     bound, "valid iff"
+ *   0 store_id     bin 16   the cloud store that says this
+ *   1 previous     nil | bin 16: the store id it replaced (after a restore from a backup)
+ *   2 counter      uint     >= 1; grows with every ack of this node under this store id
+ *   3 cloud_ms     int      the cloud's wall clock
+ *   4 lease        uint     0 with a single consumer
+ *   5 logs         array    0..ACK_LOGS_MAX, newest log first, of array 9:
+ *        0 log_id bin 16 | 1 state uint: 0 open, 1 frozen (forked: open a new log), 2 closed
+ *        2 size uint: entries 1..size are committed | 3 head_hash bin 32: hash of entry `size`,
+ *          zero for 0 | 4 parts_sequence uint, 5 parts uint: that many parts of that large payload
+ *          are staged (0, 0: none)
+ *        6 above | 7 rejected | 8 forked: arrays of [from, to], 1 <= from <= to, ascending, apart;
+ *          at most ACK_RANGES_MAX over the whole message
+ *   6 track_cursor  nil | uint
+ *   7 config_cursor nil | uint */
+#ifndef HOLDFAST_COMMON_WIRE_ACK_MSG_H
+#define HOLDFAST_COMMON_WIRE_ACK_MSG_H
+
+#include "common/base/bounds.h"
+#include "common/base/ids.h"
+#include "common/wire/pack.h"
+
+enum ack_log_state { ACK_LOG_OPEN = 0, ACK_LOG_FROZEN = 1, ACK_LOG_CLOSED = 2 };
+
+struct sequence_range {
+    uint64_t from;
+    uint64_t to; /* inclusive */
+};
+
+/* A slice of struct ack's ranges. */
+struct range_slice {
+    uint16_t first;
+    uint16_t count;
+};
+
+struct ack_log {
+    struct log_id log;
+    enum ack_log_state state;
+    uint64_t size;
+    struct digest head_hash;
+    uint64_t parts_sequence;
+    uint32_t parts;
+    struct range_slice above, rejected, forked;
+};
+
+struct ack {
+    struct store_id store;
+    bool has_previous;
+    struct store_id previous;
+    uint64_t counter;
+    int64_t cloud_ms;
+    uint64_t lease;
+    size_t log_count;
+    struct ack_log logs[ACK_LOGS_MAX];
+    size_t range_count;
+    struct sequence_range ranges[ACK_RANGES_MAX];
+    bool has_track_cursor, has_config_cursor;
+    uint64_t track_cursor, config_cursor;
+};
+
+/* Adds [from, to] to the slice that is being filled (the last one touched).
+ * Returns false when the table of ranges is full. */
+bool ack_add_range(struct ack *ack, struct range_slice *slice, uint64_t from, uint64_t to);
+bool ack_slice_contains(const struct ack *ack, struct range_slice slice, uint64_t sequence);
+
+void ack_pack(const struct ack *ack, struct buf *out);
+/* Errors: ST_MALFORMED. */
+MUST_USE enum status ack_unpack(struct packed value, struct ack *out);
+MUST_USE enum status ack_msg_decode(struct unpacker *unpacker, struct bytes body, struct ack *out);
+
+#endif

@@ -1,0 +1,76 @@
+/* edge.h - the edge engine: all that an edge bridge decides, without I/O, threads, clocks or
+ * globals.
+ *
+ * A batch: edge_begin, any number of edge_step, edge_commit; only after edge_commit returned ST_OK
+ * may the shell perform the effects. Entries are chained in the step that brings them, and signed,
+ * written and receipted in edge_commit: one transaction, one fsync for all publishers of the batch.
+ *
+ * After any error of edge_begin, edge_step or edge_commit: throw the effects away, edge_close, and
+ * edge_open again, exactly as after a crash; the store is the truth. Answers to bad input are never
+ * errors of a step: they are effects (receipts, replies) and counters. */
+#ifndef HOLDFAST_EDGE_BRIDGE_EDGE_H
+#define HOLDFAST_EDGE_BRIDGE_EDGE_H
+
+#include "common/base/ids.h"
+#include "common/port/effect.h"
+#include "common/port/event.h"
+#include "common/port/port.h"
+
+struct edge;
+
+struct edge_settings {
+    const char *topic_root;
+    bool cloud_link;            /* false: no connection wanted (direct verbs, tests) */
+    bool local_link;            /* a local broker is configured */
+    uint32_t frame_size_max;    /* bytes of a frame's body, 1 KiB .. 63 KiB */
+    uint32_t window_bytes_max;  /* unacknowledged bytes on the link */
+    uint32_t window_frames_max; /* frames without PUBACK, also bounded by the broker */
+    uint32_t checkpoint_ms;     /* a checkpoint at least this often while entries arrive */
+    uint32_t heartbeat_ms;      /* a HEARTBEAT entry after this long a silence; 0: never */
+    uint32_t ack_timeout_ms;    /* no acknowledgement for so long: ask with a hello */
+    uint32_t reconnect_ms_min, reconnect_ms_max;
+    uint64_t disk_reserve_bytes; /* intake answers "full" below this */
+    uint32_t publisher_id_days;  /* repeats are recognised for so long */
+    uint32_t publisher_id_count; /* and so many */
+    int compress;                /* 0 never, 1 always, 2 when the link is slow */
+};
+
+struct edge_options {
+    const char *database_path;
+    const char *vfs; /* NULL: the operating system's */
+    struct node_name node;
+    const struct secret_key *key; /* borrowed until edge_close */
+    bool has_cloud_key;           /* false: acknowledgements are ignored until trusted */
+    struct public_key cloud_key;
+    struct edge_settings settings;
+    const struct port *port; /* borrowed until edge_close */
+    uint8_t boot_id[16];     /* of the operating system's boot */
+    bool daemon;             /* log a BOOT entry for this start */
+    const char *software;    /* "edge-bridge 0.1.0" */
+    struct moment now;
+};
+
+struct edge_settings edge_settings_default(void);
+
+/* Makes the database of a new node with its first log (GENESIS). Errors: as db_open. */
+MUST_USE enum status edge_create(const struct edge_options *options, struct buf *message);
+
+/* The caller closes *out. message gets one sentence on failure. Errors: as db_open, ST_DENIED (the
+ * database is another node's). */
+MUST_USE enum status edge_open(const struct edge_options *options, struct buf *message,
+                               struct edge **out);
+void edge_close(struct edge *edge); /* accepts NULL */
+
+MUST_USE enum status edge_begin(struct edge *edge);
+MUST_USE enum status edge_step(struct edge *edge, const struct event *event,
+                               struct effects *effects);
+MUST_USE enum status edge_commit(struct edge *edge, const struct moment *now,
+                                 struct effects *effects);
+
+/* Monotonic nanoseconds at which a WAKEUP is wanted; 0: as soon as nothing else is to do. */
+uint64_t edge_next_wakeup(const struct edge *edge);
+
+/* True while a client's long verb (verify) has slices left to do. */
+bool edge_has_jobs(const struct edge *edge);
+
+#endif
