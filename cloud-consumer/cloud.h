@@ -1,5 +1,21 @@
 /* cloud.h - the cloud engine: all that a cloud consumer decides, without I/O, threads, clocks or
- * globals. Batches, effects and errors work exactly as in edge-bridge/edge.h. */
+ * globals. Batches, effects and errors work exactly as in edge-bridge/edge.h.
+ *
+ * Verbs (REQUEST_VERB, common/wire/control_msg.h); arguments are texts, those in brackets optional:
+ *   status                                       one RECORD
+ *   cloud-key                                    RECORD: line, key, key_id
+ *   node-add line=KEYLINE                        RECORD: node, key_id. ST_DUPLICATE: already there
+ *   node-list                                    a RECORD for each node
+ *   node-revoke node=NAME                        END only
+ *   evidence-list [node=] [since=] [limit=]      a RECORD for each entry in the order (hlc, node,
+ *                                                sequence); since: ms since 1970 or RFC 3339 UTC
+ *   evidence-verify [node=]                      PROGRESS, a RECORD with the sums, END ST_OK, or
+ *                                                ST_TAMPERED and what is wrong where
+ *   evidence-show node= sequence= [log=HEX] [raw=header|signature|payload]
+ *                                                RECORD, or RAW pieces; without log: the newest log
+ *                                                that holds the sequence
+ *   evidence-readmit [node=]                     RECORD: readmitted, still_rejected
+ * Long verbs run in slices of at most 2 ms between steps, CLOUD_JOBS_MAX of them at once. */
 #ifndef HOLDFAST_CLOUD_CONSUMER_CLOUD_H
 #define HOLDFAST_CLOUD_CONSUMER_CLOUD_H
 
@@ -7,6 +23,8 @@
 #include "common/port/effect.h"
 #include "common/port/event.h"
 #include "common/port/port.h"
+
+enum { CLOUD_JOBS_MAX = 8 };
 
 struct cloud;
 
@@ -43,6 +61,8 @@ MUST_USE enum status cloud_step(struct cloud *cloud, const struct event *event,
                                 struct effects *effects);
 MUST_USE enum status cloud_commit(struct cloud *cloud, const struct moment *now,
                                   struct effects *effects);
+/* Monotonic nanoseconds at which a WAKEUP is wanted; 0: as soon as nothing else is to do;
+ * UINT64_MAX: no need. */
 uint64_t cloud_next_wakeup(const struct cloud *cloud);
 /* True while a client's verb or the auditor has slices left to do. */
 bool cloud_has_jobs(const struct cloud *cloud);

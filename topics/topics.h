@@ -10,6 +10,8 @@
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
 
+enum { TOPIC_ROOT_SIZE_MAX = 64 };
+
 enum topic_side { TOPIC_SIDE_CLOUD, TOPIC_SIDE_LOCAL };
 enum topic_writer { TOPIC_WRITER_EDGE, TOPIC_WRITER_CLOUD, TOPIC_WRITER_PUBLISHER };
 
@@ -77,12 +79,13 @@ struct topic_parts {
     struct bytes scope;      /* {scope} */
 };
 
-/* Strict: whole topic, known template, valid names. Errors: ST_MALFORMED. */
+/* Strict: whole topic, known template, valid names. Both sides' topics are known whatever link they
+ * came by: compare topic_row_of(id)->side with the link. Errors: ST_MALFORMED. */
 MUST_USE enum status topic_parse(const char *root, struct bytes topic, struct topic_parts *out);
 
 /* NUL terminated. node, name may be NULL where the template has no such placeholder; "+" gives a
- * filter. Only for templates without {scope} and {hash}. *below_root_offset (may be NULL): where
- * the part below the root starts. Errors: ST_TOO_LARGE. */
+ * filter. Only for templates without {scope} and {hash}. Errors: ST_MALFORMED (not a valid name),
+ * ST_TOO_LARGE. */
 struct topic_text {
     char text[TOPIC_SIZE_MAX];
     size_t size;
@@ -93,11 +96,21 @@ MUST_USE enum status topic_build(const char *root, enum topic_id id, const char 
 struct bytes topic_text_bytes(const struct topic_text *topic);
 struct bytes topic_text_below_root(const struct topic_text *topic);
 
-/* 1..64 characters, levels of [A-Za-z0-9._-] parted by "/". */
+/* 1..64 characters, levels of [A-Za-z0-9._-] parted by "/", the first of them not "local": that
+ * level is the local side's, and one topic must never have two meanings. */
 bool topic_root_ok(const char *root);
 
-/* The Mosquitto ACL: user "cloud" writes the cloud's topics, a node (its user name is its node
- * name) writes and reads only its own; and an AsyncAPI 2.6 document in JSON. */
+/* {scope} stands for one of these; a template without it has one form, its own text. */
+enum topic_scope { TOPIC_SCOPE_FLEET, TOPIC_SCOPE_GROUP, TOPIC_SCOPE_NODE, TOPIC_SCOPE_COUNT };
+/* The template with {scope} replaced by "fleet", "group/{group}" or "node/{node}"; false when this
+ * row has no such form. */
+bool topic_template_form(const struct topic_row *row, enum topic_scope scope, struct buf *out);
+
+/* The Mosquitto ACL: user "cloud" writes the cloud's topics and reads the edges', a node (its user
+ * name is its node name) writes and reads only its own, and reads what is for all nodes; and an
+ * AsyncAPI 2.6 document in JSON, told from the edge bridge's side. The root must be topic_root_ok.
+ * Ask buf_ok; TOPICS_DOCUMENT_SIZE_MAX bytes always suffice. */
+enum { TOPICS_DOCUMENT_SIZE_MAX = 64 * 1024 };
 void topics_print_acl(const char *root, struct buf *out);
 void topics_print_asyncapi(const char *root, struct buf *out);
 

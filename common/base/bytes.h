@@ -63,17 +63,45 @@ void buf_put_u16(struct buf *buf, uint16_t value);
 void buf_put_u32(struct buf *buf, uint32_t value);
 void buf_put_u64(struct buf *buf, uint64_t value);
 void buf_put_text(struct buf *buf, const char *text);
+/* Needs one spare byte beyond the text, for the NUL that the C library writes. */
 void buf_put_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_put_hex(struct buf *buf, struct bytes bytes);
-/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+/* A JSON string with its quotes; each byte that is not part of valid UTF-8 becomes U+FFFD. */
 void buf_put_json_text(struct buf *buf, struct bytes text);
 
-uint16_t get_u16(const uint8_t *from);
-uint32_t get_u32(const uint8_t *from);
-uint64_t get_u64(const uint8_t *from);
-void put_u16(uint8_t *to, uint16_t value);
-void put_u32(uint8_t *to, uint32_t value);
-void put_u64(uint8_t *to, uint64_t value);
+/* Big-endian, at any alignment; here and not in bytes.c because decoders call them per field. */
+static inline uint16_t get_u16(const uint8_t *from)
+{
+    return (uint16_t)(from[0] << 8 | from[1]);
+}
+
+static inline uint32_t get_u32(const uint8_t *from)
+{
+    return (uint32_t)get_u16(from) << 16 | get_u16(from + 2);
+}
+
+static inline uint64_t get_u64(const uint8_t *from)
+{
+    return (uint64_t)get_u32(from) << 32 | get_u32(from + 4);
+}
+
+static inline void put_u16(uint8_t *to, uint16_t value)
+{
+    to[0] = (uint8_t)(value >> 8);
+    to[1] = (uint8_t)value;
+}
+
+static inline void put_u32(uint8_t *to, uint32_t value)
+{
+    put_u16(to, (uint16_t)(value >> 16));
+    put_u16(to + 2, (uint16_t)value);
+}
+
+static inline void put_u64(uint8_t *to, uint64_t value)
+{
+    put_u32(to, (uint32_t)(value >> 32));
+    put_u32(to + 4, (uint32_t)value);
+}
 
 /* Lower-case hex with NUL; out holds 2 * bytes.size + 1. */
 void hex_encode(struct bytes bytes, char *out);

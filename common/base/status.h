@@ -4,9 +4,10 @@
  * The class says what the caller should do, so that a new code never needs new handling:
  *   STATUS_CLASS_FINE    go on
  *   STATUS_CLASS_RETRY   nothing is wrong: try later, or read more
- *   STATUS_CLASS_REFUSE  this message or request is not acceptable; drop it, count it, tell its
- * sender STATUS_CLASS_STOP    this process cannot go on with this store or these settings The exit
- * code is what a command-line verb that ends with this status returns to its shell. */
+ *   STATUS_CLASS_REFUSE  this message or request is not acceptable: drop it, count it, tell its
+ *                        sender
+ *   STATUS_CLASS_STOP    this process cannot go on with this store or these settings
+ * The exit code is what a command-line verb that ends with this status returns to its shell. */
 #ifndef HOLDFAST_COMMON_BASE_STATUS_H
 #define HOLDFAST_COMMON_BASE_STATUS_H
 

@@ -21,6 +21,10 @@ struct trace {
     enum trace_level level_min;
 };
 
+enum { TRACE_LINE_SIZE_MAX = 512 }; /* with the NUL; a longer line is cut */
+
+/* One line whatever the arguments hold: a control character in it is written as "?", so that a
+ * peer's text can never start a line of its own in somebody's log. */
 void trace_line(const struct trace *trace, enum trace_level level, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

@@ -8,13 +8,17 @@
  *               0x0080..0x00FF other control entries, 0x0100.. publishers' types, named per log by
  *               a TYPE entry; 0 is never valid
  *       20    2 payload_codec: 0 raw bytes, 1 MessagePack (control entries)
- *       22    2 flags: bits 0-2 priority P0..P5, bit 3 time untrusted, bit 4 best effort; the rest
- * 0 24   32 node_id: the node's name, NUL padded 56   16 log_id 72    8 sequence: 1, 2, 3 ... 80 8
- * wall_ns: UTC nanoseconds since 1970, signed 88    8 mono_ns: CLOCK_BOOTTIME 96    4 boot_count
+ *       22    2 flags: bits 0-2 priority P0..P5, bit 3 time untrusted, bit 4 best effort; others 0
+ *       24   32 node_id: the node's name, NUL padded
+ *       56   16 log_id
+ *       72    8 sequence: 1, 2, 3 ...
+ *       80    8 wall_ns: UTC nanoseconds since 1970, signed
+ *       88    8 mono_ns: CLOCK_BOOTTIME
+ *       96    4 boot_count
  *      100    4 clock_uncertainty_ms; 0xFFFFFFFF = never synchronised
  *      104    8 hlc: strictly increasing within a log
  *      112    8 key_id
- *      120    8 payload_len
+ *      120    8 payload_len, at most PAYLOAD_SIZE_MAX
  *      128   32 payload_hash: SHA-256 of the payload as stored
  *      160   32 prev_hash: hash of the entry before; zero at sequence 1
  *

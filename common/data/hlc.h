@@ -21,19 +21,26 @@ enum {
     HLC_DRIFT_PPM = 200,
 };
 
+/* The greatest stamp that is ever taken from outside (in the year 6429). Half of the u64 stays
+ * above it, so that counting on can never wrap around. */
+#define HLC_STAMP_MAX ((UINT64_C(1) << 63) - 1)
+
 struct hlc {
     uint64_t last;  /* greatest stamp given out or received */
     uint64_t limit; /* durable: after a restart no stamp at or below it is given out */
 };
 
-/* The clock after a restart with the stored limit; 0 for a new one. */
+/* The clock after a restart with the stored limit; 0 for a new one. A stored limit near UINT64_MAX
+ * cannot be ours (see HLC_STAMP_MAX): the owner refuses such a store before it comes here. */
 struct hlc hlc_restore(uint64_t limit);
 
-/* The next stamp. wall_ms may be anything; a negative or small one is as good as none. */
+/* The next stamp, max(last + 1, wall_ms << 16). wall_ms may be anything: a negative or small one is
+ * as good as none, one beyond HLC_STAMP_MAX counts as that. */
 uint64_t hlc_now(struct hlc *clock, int64_t wall_ms);
 
-/* Take notice of a remote stamp. Errors: ST_FUTURE when it is more than eps_ms ahead of wall_ms;
- * the clock is untouched then. */
+/* Take notice of a remote stamp. Errors: ST_FUTURE when its milliseconds are more than eps_ms ahead
+ * of wall_ms, or, whatever eps_ms is, when it is beyond HLC_STAMP_MAX; the clock is untouched then.
+ * eps_ms UINT64_MAX: no wall clock to judge by. */
 MUST_USE enum status hlc_receive(struct hlc *clock, int64_t wall_ms, uint64_t eps_ms,
                                  uint64_t remote);
 

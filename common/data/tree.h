@@ -30,7 +30,9 @@ struct tree_sink {
 void tree_init(struct tree *tree);
 void tree_append(struct tree *tree, struct hasher *hasher, const struct digest *leaf,
                  const struct tree_sink *sink);
-/* A whole perfect subtree of 2^level leaves; size must be a multiple of 2^level. */
+/* A whole perfect subtree of 2^level leaves; size must be a multiple of 2^level. The sink hears of
+ * this subtree's own hash (level 0 aside) and of what it completes above, never of what is inside
+ * it. */
 void tree_append_subtree(struct tree *tree, struct hasher *hasher, unsigned level,
                          const struct digest *hash, const struct tree_sink *sink);
 struct digest tree_root(const struct tree *tree, struct hasher *hasher);

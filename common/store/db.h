@@ -3,7 +3,8 @@
  * Every database is WAL with synchronous=FULL and locking_mode=EXCLUSIVE: one process, one
  * connection (SQLite before 3.51.3 has a WAL race with two). A commit that returns ST_OK is on the
  * disk. A commit or statement that fails with a STOP-class status, or ST_FULL, leaves the handle
- * unusable: roll back, close it, open it again; an fsync is never retried.
+ * unusable: roll back, close it, open it again; an fsync is never retried. db_begin then answers
+ * with the same status. The next db_open finds a commit that failed either whole or not at all.
  *
  * Errors of every call: ST_FULL (disk or quota), ST_DISK (I/O error), ST_CORRUPT (damaged, or not a
  * database), ST_NO_MEMORY, ST_BUSY (another process), ST_BUG (misuse, wrong SQL), ST_DENIED (a
@@ -25,16 +26,18 @@ struct db_options {
     const char *path;
     const char *vfs;           /* NULL: the default one */
     uint32_t page_size;        /* bytes; 0: 4096; only for a new database */
-    uint32_t cache_kib;        /* page cache bound */
+    uint32_t cache_kib;        /* page cache bound; 0: 2048 */
     uint32_t checkpoint_pages; /* WAL pages between automatic checkpoints; 0: 1000 */
     uint32_t application_id;   /* PRAGMA application_id: whose database this is */
     bool create;               /* make the file when it does not exist */
 };
 
 /* Opens, checks the application id and the version, applies the missing migrations.
- * Errors besides those above: ST_NOT_FOUND (no file and !create), ST_NEWER (user_version above
- * count), ST_CORRUPT (another application's database). On error *out is NULL and, when message is
- * not NULL, it holds one sentence with the path, the cause and the mend. */
+ * Errors besides those above: ST_NOT_FOUND (no file, or one that was never finished, and !create;
+ * or no directory), ST_NEWER (user_version above count), ST_CORRUPT (another application's
+ * database; it is left as it was), ST_DENIED (permissions, read-only file system). On error *out is
+ * NULL and, when message is not NULL, it holds one sentence with the path, the cause and the mend.
+ * The migrations are borrowed until db_close. */
 MUST_USE enum status db_open(const struct db_options *options,
                              const struct db_migration *migrations, size_t count,
                              struct buf *message, struct db **out);

@@ -14,8 +14,9 @@
  *        2 size uint: entries 1..size are committed | 3 head_hash bin 32: hash of entry `size`,
  *          zero for 0 | 4 parts_sequence uint, 5 parts uint: that many parts of that large payload
  *          are staged (0, 0: none)
- *        6 above | 7 rejected | 8 forked: arrays of [from, to], 1 <= from <= to, ascending, apart;
- *          at most ACK_RANGES_MAX over the whole message
+ *        6 above | 7 rejected | 8 forked: arrays of [from, to], 1 <= from <= to, ascending, apart
+ *          (two that touch are one); at most ACK_RANGES_MAX over the whole message
+ *        each log stands there once; sequences and sizes are at most PACK_SEQUENCE_MAX
  *   6 track_cursor  nil | uint
  *   7 config_cursor nil | uint */
 #ifndef HOLDFAST_COMMON_WIRE_ACK_MSG_H
@@ -63,8 +64,9 @@ struct ack {
     uint64_t track_cursor, config_cursor;
 };
 
-/* Adds [from, to] to the slice that is being filled (the last one touched).
- * Returns false when the table of ranges is full. */
+/* Adds [from, to] to the slice that is being filled (the last one touched), or makes its last range
+ * longer when [from, to] touches it. Returns false, and adds nothing, when the table of ranges is
+ * full, or when this is no range (from 0, to below from) or begins before the slice's last one. */
 bool ack_add_range(struct ack *ack, struct range_slice *slice, uint64_t from, uint64_t to);
 bool ack_slice_contains(const struct ack *ack, struct range_slice slice, uint64_t sequence);
 

@@ -7,11 +7,14 @@
  *   CLOCK     [wall_ns_before int, wall_ns_after int, mono_ns uint]: at one moment of the monotonic
  *             clock, what the wall clock should have read and what it did read
  *   HEARTBEAT [pending_entries uint, disk_free_bytes uint]
- *   LOSS      [from uint, to uint, reason text, last_hash bin 32, nodes bin 32 * n, payload_only
- * bool] n = the number of canonical subtrees of [from - 1, to), 1..LOSS_NODES_MAX. payload_only:
- *             headers and signatures are there, only payloads are gone; last_hash zero, nodes empty
+ *   LOSS      [from uint, to uint, reason text, last_hash bin 32, nodes bin 32 * n,
+ *              payload_only bool]: 1 <= from <= to; n = the number of canonical subtrees of
+ *             [from - 1, to), 1..LOSS_NODES_MAX. payload_only: headers and signatures are there,
+ *             only payloads are gone; last_hash zero, nodes empty
  *   CLOSE     [reason text]
- * Reasons are 0..CONTROL_REASON_SIZE_MAX bytes. */
+ *
+ * Reasons and the software text are 0..CONTROL_REASON_SIZE_MAX bytes; sequences and sizes are at
+ * most PACK_SEQUENCE_MAX. */
 #ifndef HOLDFAST_COMMON_WIRE_CONTROL_ENTRY_H
 #define HOLDFAST_COMMON_WIRE_CONTROL_ENTRY_H
 
@@ -53,6 +56,7 @@ struct heartbeat {
 };
 
 struct loss {
+    struct log_id log; /* may be an older log than the one that holds the entry */
     uint64_t from, to;
     struct bytes reason;
     bool payload_only;

@@ -14,7 +14,10 @@
  *   [2, fields array of [name text, value nil|bool|uint|int|text]]                  RECORD
  *   [3, done uint, total uint, unit text]                                           PROGRESS
  *   [4, bytes bin]                                                                  RAW
- *   [5, status uint, message text]                                                  END */
+ *   [5, status uint, message text]                                                  END
+ * Texts are at most CONTROL_TEXT_SIZE_MAX bytes, an id 1..PUBLISHER_ID_SIZE_MAX, an inline payload
+ * INLINE_PAYLOAD_SIZE_MAX; the writers of replies cut a longer text at a character. What a verb or
+ * a type name means, and whether a part's total is allowed, is judged by the engine. */
 #ifndef HOLDFAST_COMMON_WIRE_CONTROL_MSG_H
 #define HOLDFAST_COMMON_WIRE_CONTROL_MSG_H
 
@@ -115,7 +118,8 @@ void record_uint(struct buf *out, const char *name, uint64_t value);
 void record_int(struct buf *out, const char *name, int64_t value);
 void record_bool(struct buf *out, const char *name, bool value);
 void record_nil(struct buf *out, const char *name);
-/* UTC, RFC 3339 with milliseconds: "2026-11-22T16:20:48.123Z". */
+/* UTC, RFC 3339 with milliseconds: "2026-11-22T16:20:48.123Z"; a number of milliseconds when the
+ * year does not lie within 0..9999. */
 void record_time(struct buf *out, const char *name, int64_t wall_ms);
 
 void progress_reply_encode(struct buf *out, uint64_t done, uint64_t total, const char *unit);

@@ -19,6 +19,7 @@
  *   8 signature bin 64
  *   9 payload: bin (inline, <= INLINE_PAYLOAD_SIZE_MAX), or array 3 [form 1 or 2, payload_len uint,
  *              payload_hash bin 32]
+ * Sequences and sizes are at most PACK_SEQUENCE_MAX. A rebuilt header also obeys evidence.h.
  * Zero entries: the frame only announces a checkpoint (the first bytes on any link).
  *
  * The cloud stores the body of a run as it came; evidence_msg_decode reads it from there again. */
@@ -51,10 +52,14 @@ struct evidence_writer {
 
 /* scratch: memory for the packed entries, at least BODY_SIZE_MAX. */
 void evidence_writer_begin(struct evidence_writer *writer, void *scratch, size_t capacity);
-/* header is entry->header decoded. Returns false, and adds nothing, when count is RUN_ENTRIES_MAX
- * or the entries would exceed size_max bytes; the first entry is only held to the capacity. */
+/* header is entry->header decoded. Returns false, and adds nothing, when count is RUN_ENTRIES_MAX,
+ * the entries would exceed size_max bytes, or this entry cannot stand behind the last one in a run:
+ * another log or key, not the next sequence, an hlc that does not increase. The first entry is only
+ * held to the capacity. An inline payload above INLINE_PAYLOAD_SIZE_MAX is never added. */
 bool evidence_writer_add(struct evidence_writer *writer, const struct evidence_header *header,
                          const struct evidence_entry *entry, size_t size_max);
+
+enum { RUN_HEAD_SIZE_MAX = 224 }; /* a body without its entries */
 
 struct evidence_run_head {
     struct log_id log;
@@ -64,7 +69,8 @@ struct evidence_run_head {
     struct checkpoint checkpoint;
     struct key_id checkpoint_key_id;
 };
-/* writer == NULL: no entries. Ask buf_ok(out). */
+/* writer == NULL: no entries. Ask buf_ok(out). The body is at most RUN_HEAD_SIZE_MAX
+ * bytes larger than the writer's entries. */
 void evidence_msg_encode(const struct evidence_run_head *head, const struct evidence_writer *writer,
                          struct buf *out);
 
@@ -78,7 +84,8 @@ MUST_USE enum status evidence_msg_decode(struct unpacker *unpacker, struct hashe
  *   0 log_id bin 16 | 1 entries array 1..AHEAD_ENTRIES_MAX of array 4
  *   [sequence uint, prev_hash bin 32, key_id bin 8, entry as above with absolute values]
  * Payload form inline or absent only. Decoded into the same struct: sequences are in the headers,
- * strictly increasing; first_sequence is that of entries[0]; checkpoint is zero. */
+ * strictly increasing; first_sequence, prev_hash and key_id are those of entries[0]; checkpoint is
+ * zero. When a header does not decode (a damaged store), ahead_msg_encode sets out's overflow. */
 void ahead_msg_encode(const struct log_id *log, const struct evidence_entry *entries, size_t count,
                       struct buf *out);
 MUST_USE enum status ahead_msg_decode(struct unpacker *unpacker, struct hasher *hasher,

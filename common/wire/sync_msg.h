@@ -3,15 +3,19 @@
  * FRAME_HELLO (edge -> cloud, {node}/up/sync), array 5:
  *   0 nonce      bin 16    fresh per connection; whatever changes the edge's behaviour echoes it
  *   1 newest     nil | array 5 [log_id, size, root, key_id, signature]: the newest checkpoint
- *   2 logs       array 0..HELLO_LOGS_MAX of array 5, newest first: [log_id bin 16, head_sequence
- * uint, head_hash bin 32, acked uint, acked_hash bin 32]; the logs not fully acknowledged, and
- * always the newest one 3 held_ack   nil | bin: the newest ack frame this edge holds, the cloud's
- * own signed bytes 4 mono_ms    uint      the edge's monotonic clock, echoed in the reply
- * FRAME_HELLO_REPLY (cloud -> edge, {node}/down/sync), array 4:
+ *   2 logs       array 0..HELLO_LOGS_MAX of array 5, newest first: [log_id bin 16,
+ *                head_sequence uint, head_hash bin 32, acked uint, acked_hash bin 32 (zero for 0)];
+ *                the logs not fully acknowledged, and always the newest one; each log once
+ *   3 held_ack   nil | bin: the newest ack frame this edge holds, the cloud's own signed bytes
+ *   4 mono_ms    uint      the edge's monotonic clock, echoed in the reply
+ * FRAME_HELLO_REPLY (cloud -> edge, {node}/down/sync), array 5:
  *   0 nonce bin 16 | 1 mono_ms uint, as in the hello | 2 cloud_ms int | 3 ack array 8 (ack_msg.h)
+ *   4 held array 0..HELLO_LOGS_MAX of bin 16: the logs of the hello of which the cloud holds all of
+ *     1..head_sequence with exactly head_hash at the end, be it below a higher size
  * FRAME_RANGE_REQUEST (cloud -> edge, {node}/down/sync), array 4:
  *   0 nonce bin 16 | 1 log_id bin 16 | 2 from uint >= 1 | 3 to uint >= from
- *   "entries from..to are missing here: send again from `from`". */
+ *   "entries from..to are missing here: send again from `from`".
+ * Sequences and sizes are at most PACK_SEQUENCE_MAX. */
 #ifndef HOLDFAST_COMMON_WIRE_SYNC_MSG_H
 #define HOLDFAST_COMMON_WIRE_SYNC_MSG_H
 
@@ -43,6 +47,8 @@ struct hello_reply {
     uint64_t mono_ms;
     int64_t cloud_ms;
     struct ack ack;
+    size_t held_count;
+    struct log_id held[HELLO_LOGS_MAX];
 };
 
 struct range_request {

@@ -1,0 +1,53 @@
+/* fork.c - two signed histories of one log: proof of a clone or a restored backup. Both are kept,
+ * the log is frozen, and an operator hears of it. Nothing that is stored already ever changes. */
+#include "cloud-consumer/engine.h"
+
+static void freeze(struct cloud *cloud, const struct node_row *node, uint64_t sequence,
+                   struct log_row *log)
+{
+    if (!log->frozen) {
+        trace_line(&cloud->port->trace, TRACE_ALARM,
+                   "fork %s/%llu: two signed histories, the log is frozen", node->name.text,
+                   (unsigned long long)sequence);
+    }
+    log->frozen = true;
+}
+
+enum status cloud_fork_kept(struct cloud *cloud, const struct node_row *node,
+                            const struct kept_entry *entry, struct log_row *log)
+{
+    const enum status status = STORE(cloud, fork_add, log->id, cloud_wall_ms(cloud), entry);
+    if (status != ST_OK && status != ST_DUPLICATE) return status;
+    freeze(cloud, node, entry->sequence, log);
+    if (status == ST_OK) log->fork_count++;
+    if (status == ST_DUPLICATE || entry->reason == FORK_CHECKPOINT) return ST_OK;
+    return STORE(cloud, range_add, log->id, RANGE_FORKED, entry->sequence);
+}
+
+enum status cloud_fork_entries(struct cloud *cloud, const struct node_row *node,
+                               const struct evidence_run *run, size_t first, struct log_row *log)
+{
+    for (size_t i = first; i < run->count; i++) {
+        const struct evidence_entry *const entry = &run->entries[i];
+        struct evidence_header header;
+        bool known = false;
+        if (evidence_header_decode(bytes_of(entry->header.bytes, ENTRY_HEADER_SIZE), &header) !=
+            ST_OK)
+            return ST_TAMPERED;
+        TRY(STORE(cloud, fork_has, log->id, header.sequence, &run->hashes[i], &known));
+        if (known) continue;
+        /* Without the log's own signature it proves nothing but that somebody made it up. */
+        if (!evidence_signature_ok(&log->key, &entry->header, &entry->signature)) {
+            cloud_refuse(cloud, REFUSAL_ENTRY);
+            continue;
+        }
+        const struct kept_entry kept = {
+            .sequence = header.sequence,
+            .hash = run->hashes[i],
+            .reason = FORK_ENTRY,
+            .entry = *entry,
+        };
+        TRY(cloud_fork_kept(cloud, node, &kept, log));
+    }
+    return ST_OK;
+}

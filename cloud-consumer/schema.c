@@ -1,0 +1,108 @@
+/* schema.c - the cloud database: tables, and the triggers that keep evidence immutable.
+ *
+ * A run of entries is one row: its body is the body of the frame that brought it, byte for byte as
+ * the node signed it. One row an entry would cost more than all hashing together. Rows come in the
+ * order of arrival under an integer key; the one index is narrow, so that many nodes interleaved
+ * cost no more than one. */
+#include "cloud-consumer/store_sqlite.h"
+
+#define IMMUTABLE(table)                                                                           \
+    "CREATE TRIGGER " table "_no_update BEFORE UPDATE ON " table                                   \
+    " BEGIN SELECT RAISE(ABORT, '" table " is immutable'); END;"                                   \
+    "CREATE TRIGGER " table "_no_delete BEFORE DELETE ON " table                                   \
+    " BEGIN SELECT RAISE(ABORT, '" table " is immutable'); END;"
+
+/* sequence, then what struct kept_entry holds. */
+#define KEPT_COLUMNS                                                                               \
+    "sequence INTEGER NOT NULL, hash BLOB NOT NULL, reason INTEGER NOT NULL,"                      \
+    "header BLOB NOT NULL, signature BLOB NOT NULL, form INTEGER NOT NULL, payload BLOB NOT NULL"
+
+static const char tables_of_nodes[] =
+    "CREATE TABLE store (id INTEGER PRIMARY KEY CHECK (id = 1), store_id BLOB NOT NULL,"
+    " previous BLOB, hlc_limit INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
+    "CREATE TABLE store_previous (store_id BLOB PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE node (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, key BLOB NOT NULL,"
+    " revoked INTEGER NOT NULL, added_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,"
+    " nonce BLOB, ack_counter INTEGER NOT NULL, staged_bytes INTEGER NOT NULL,"
+    " online INTEGER NOT NULL, software TEXT NOT NULL);"
+    "CREATE TABLE refused_count (reason INTEGER PRIMARY KEY, count INTEGER NOT NULL);"
+    "CREATE TABLE refused_frame (id INTEGER PRIMARY KEY, reason INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, topic TEXT NOT NULL, frame_size INTEGER NOT NULL,"
+    " frame BLOB NOT NULL);"
+    "CREATE TABLE alarm (id INTEGER PRIMARY KEY, log INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " what TEXT NOT NULL, at_ms INTEGER NOT NULL, UNIQUE (log, sequence, what));" IMMUTABLE("alarm");
+
+static const char tables_of_logs[] =
+    "CREATE TABLE evidence_log (id INTEGER PRIMARY KEY, node INTEGER NOT NULL,"
+    " log_id BLOB NOT NULL, key BLOB NOT NULL, frozen INTEGER NOT NULL, closed INTEGER NOT NULL,"
+    " lossy INTEGER NOT NULL, head_seq INTEGER NOT NULL, head_hash BLOB NOT NULL,"
+    " head_hlc INTEGER NOT NULL, tree BLOB NOT NULL, type_count INTEGER NOT NULL,"
+    " announced_size INTEGER NOT NULL, announced_root BLOB, announced_signature BLOB,"
+    " audited_seq INTEGER NOT NULL, staged_seq INTEGER NOT NULL, staged_parts INTEGER NOT NULL,"
+    " staged_len INTEGER NOT NULL, parts_failed INTEGER NOT NULL, entry_count INTEGER NOT NULL,"
+    " byte_count INTEGER NOT NULL, pending_count INTEGER NOT NULL,"
+    " rejected_count INTEGER NOT NULL, fork_count INTEGER NOT NULL, previous BLOB,"
+    " created_ms INTEGER NOT NULL, UNIQUE (node, log_id));"
+    "CREATE TRIGGER evidence_log_forward BEFORE UPDATE ON evidence_log"
+    " WHEN NEW.head_seq < OLD.head_seq OR NEW.id <> OLD.id OR NEW.node <> OLD.node"
+    " OR NEW.log_id <> OLD.log_id OR NEW.key <> OLD.key OR NEW.frozen < OLD.frozen"
+    " OR NEW.entry_count < OLD.entry_count"
+    " BEGIN SELECT RAISE(ABORT, 'a log only grows'); END;"
+    "CREATE TRIGGER evidence_log_no_delete BEFORE DELETE ON evidence_log"
+    " BEGIN SELECT RAISE(ABORT, 'a log is never deleted'); END;"
+    "CREATE TABLE evidence_run (id INTEGER PRIMARY KEY, log INTEGER NOT NULL,"
+    " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, first_hlc INTEGER NOT NULL,"
+    " last_hlc INTEGER NOT NULL, last_hash BLOB NOT NULL, form INTEGER NOT NULL,"
+    " body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX evidence_run_place ON evidence_run (log, first_seq);" IMMUTABLE(
+        "evidence_run") "CREATE TABLE evidence_loss (log INTEGER NOT NULL,"
+                        " from_seq INTEGER NOT NULL,"
+                        " to_seq INTEGER NOT NULL, loss_seq INTEGER NOT NULL,"
+                        " last_hash BLOB NOT NULL,"
+                        " nodes BLOB NOT NULL, PRIMARY KEY (log, from_seq));"
+    IMMUTABLE("evidence_loss")
+    "CREATE TABLE evidence_type (log INTEGER NOT NULL, number INTEGER NOT NULL,"
+    " name TEXT NOT NULL, PRIMARY KEY (log, number)) WITHOUT ROWID;"
+    IMMUTABLE("evidence_type");
+
+static const char tables_of_side_entries[] =
+    "CREATE TABLE evidence_pending (id INTEGER PRIMARY KEY, log INTEGER NOT NULL,"
+    " loss_from INTEGER NOT NULL, loss_to INTEGER NOT NULL, " KEPT_COLUMNS ");"
+    "CREATE UNIQUE INDEX evidence_pending_place ON evidence_pending (log, sequence);"
+    "CREATE TRIGGER evidence_pending_no_update BEFORE UPDATE ON evidence_pending"
+    " BEGIN SELECT RAISE(ABORT, 'evidence_pending is immutable'); END;"
+    "CREATE TRIGGER evidence_pending_kept BEFORE DELETE ON evidence_pending"
+    " WHEN NOT EXISTS (SELECT 1 FROM evidence_log WHERE id = OLD.log"
+    " AND head_seq >= OLD.sequence)"
+    " BEGIN SELECT RAISE(ABORT, 'the chain has not reached this entry'); END;"
+    "CREATE TABLE evidence_fork (id INTEGER PRIMARY KEY, log INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, " KEPT_COLUMNS ");"
+    "CREATE UNIQUE INDEX evidence_fork_place ON evidence_fork (log, sequence, hash);" IMMUTABLE(
+        "evidence_fork") "CREATE TABLE evidence_rejected (id INTEGER PRIMARY KEY,"
+                         " log INTEGER NOT NULL, at_ms INTEGER NOT NULL, " KEPT_COLUMNS ");"
+    "CREATE UNIQUE INDEX evidence_rejected_place ON evidence_rejected (log, sequence, hash);"
+    IMMUTABLE("evidence_rejected")
+    "CREATE TABLE evidence_readmitted (rejected INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);"
+    IMMUTABLE("evidence_readmitted")
+    "CREATE TABLE evidence_range (log INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
+    " PRIMARY KEY (log, kind, first_seq)) WITHOUT ROWID;"
+    "CREATE TABLE evidence_payload (log INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " parts INTEGER NOT NULL, PRIMARY KEY (log, sequence)) WITHOUT ROWID;"
+    IMMUTABLE("evidence_payload")
+    "CREATE TABLE evidence_part (id INTEGER PRIMARY KEY, log INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX evidence_part_place ON evidence_part (log, sequence, part);"
+    "CREATE TRIGGER evidence_part_no_update BEFORE UPDATE ON evidence_part"
+    " BEGIN SELECT RAISE(ABORT, 'evidence_part is immutable'); END;"
+    "CREATE TRIGGER evidence_part_kept BEFORE DELETE ON evidence_part"
+    " WHEN EXISTS (SELECT 1 FROM evidence_payload WHERE log = OLD.log"
+    " AND sequence = OLD.sequence)"
+    " BEGIN SELECT RAISE(ABORT, 'the parts of an accepted payload are immutable'); END;";
+
+/* One migration is one transaction; each later one goes to the end and is never changed. */
+const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT] = {
+    {tables_of_nodes},
+    {tables_of_logs},
+    {tables_of_side_entries},
+};

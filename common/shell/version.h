@@ -1,0 +1,7 @@
+/* version.h - the version that --version prints and that GENESIS and BOOT entries name. */
+#ifndef HOLDFAST_COMMON_SHELL_VERSION_H
+#define HOLDFAST_COMMON_SHELL_VERSION_H
+
+#define HOLDFAST_VERSION "0.1.0"
+
+#endif

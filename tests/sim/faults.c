@@ -1,0 +1,239 @@
+/* faults.c - what goes wrong in a world, when, and how often. */
+#include "tests/sim/faults.h"
+
+#include "tests/sim/world.h"
+
+enum {
+    JUMP_MS_MAX = 2 * 3600 * 1000,
+    DISK_CALLS_AHEAD = 40,
+    FULL_ROOM_BYTES = 32 * 1024,
+};
+
+struct fault_model fault_model_calm(void)
+{
+    return (struct fault_model){
+        .edge_count = 1,
+        .publishers_per_edge = 1,
+        .records_per_publisher = 10,
+        .fault_phase_ms = 20000,
+        .rest_ms_max = 120000,
+        .delay_ms = 20,
+        .jitter_ms = 5,
+        .queued_max = 1000,
+        .frame_size_max = 32 * 1024,
+        .window_frames_max = 20,
+        .window_bytes_max = 640 * 1024,
+        .heartbeat_ms = 0,
+    };
+}
+
+static unsigned between(struct rng *rng, unsigned low, unsigned high)
+{
+    return low + (unsigned)rng_below(rng, high - low + 1);
+}
+
+/* Mostly nothing, sometimes a little, seldom a lot. */
+static unsigned sometimes(struct rng *rng, unsigned per_mille, unsigned high)
+{
+    return rng_chance(rng, per_mille) ? between(rng, 1, high) : 0;
+}
+
+static void draw_weights(struct fault_model *model, struct rng *rng)
+{
+    for (unsigned kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        model->weights[kind] = rng_chance(rng, 600) ? between(rng, 1, 10) : 0;
+    }
+    model->restores = rng_chance(rng, 120);
+    const bool of_edge = rng_chance(rng, 500);
+    for (unsigned kind = FAULT_EDGE_BACKUP; kind <= FAULT_CLOUD_RESTORE; kind++) {
+        const bool wanted = model->restores && (kind <= FAULT_EDGE_RESTORE) == of_edge;
+        model->weights[kind] = wanted ? 12 : 0;
+    }
+    model->weights[FAULT_KILL_EDGE] += 1; /* the sum is never 0 */
+}
+
+struct fault_model fault_model_draw(struct rng *rng, bool long_world)
+{
+    struct fault_model model = fault_model_calm();
+    const unsigned scale = long_world ? 6 : 1;
+    model.edge_count = between(rng, 2, long_world ? 6 : 4);
+    model.publishers_per_edge = between(rng, 1, 2);
+    model.records_per_publisher =
+        between(rng, 40, 60) * scale / (model.edge_count * model.publishers_per_edge);
+    model.large_per_mille = sometimes(rng, 300, 100);
+    model.fault_phase_ms = between(rng, 40, 160) * 1000 * scale;
+    model.rest_ms_max = 15 * 60 * 1000;
+    model.fault_count = between(rng, 8, 15) * scale;
+    draw_weights(&model, rng);
+    model.crash_per_mille = sometimes(rng, 500, 8);
+    model.loss_per_million = sometimes(rng, 400, 5000);
+    model.delay_ms = between(rng, 1, 300);
+    model.jitter_ms = between(rng, 0, 100);
+    model.bytes_per_s = rng_chance(rng, 300) ? between(rng, 6000, 200000) : 0;
+    model.forget_per_mille = sometimes(rng, 300, 60);
+    model.repeat_per_mille = sometimes(rng, 300, 60);
+    model.shuffle_per_mille = sometimes(rng, 300, 800);
+    model.queued_max = rng_chance(rng, 300) ? between(rng, 2, 20) : 1000;
+    model.cut_ms_max = between(rng, 2, 60) * 1000;
+    model.down_ms_max = between(rng, 1, 20) * 1000;
+    model.drift_ppm_max = sometimes(rng, 500, 200);
+    model.send_failed_per_mille = between(rng, 0, 2) * 500;
+    model.heartbeat_ms = rng_chance(rng, 300) ? between(rng, 10, 60) * 1000 : 0;
+    if (rng_chance(rng, 300)) model.frame_size_max = between(rng, 1024, 16 * 1024);
+    if (rng_chance(rng, 300)) model.window_frames_max = between(rng, 1, 8);
+    return model;
+}
+
+static enum fault_kind draw_kind(struct world *world)
+{
+    const struct fault_model *faults = &world->options.faults;
+    unsigned sum = 0;
+    for (unsigned kind = 0; kind < FAULT_KIND_COUNT; kind++) sum += faults->weights[kind];
+    unsigned left = (unsigned)rng_below(&world->rng, sum);
+    unsigned kind = 0;
+    while (left >= faults->weights[kind]) left -= faults->weights[kind++];
+    return (enum fault_kind)kind;
+}
+
+void faults_plan(struct world *world)
+{
+    const struct fault_model *faults = &world->options.faults;
+    for (unsigned i = 0; i < faults->fault_count; i++) {
+        const uint64_t at_ns =
+            world->now_ns + SIM_S + rng_below(&world->rng, faults->fault_phase_ms * SIM_MS);
+        const struct world_event event = {
+            .kind = HAPPEN_FAULT,
+            .generation = (uint32_t)rng_below(&world->rng, world->edge_count),
+            .packet = {.number = draw_kind(world)},
+        };
+        world_plan(world, at_ns, &event);
+    }
+}
+
+static uint64_t draw_ns(struct world *world, uint64_t ms_max)
+{
+    return (10 + rng_below(&world->rng, ms_max + 1)) * SIM_MS;
+}
+
+static void cut(struct world *world, struct sim_endpoint *endpoint, const char *label)
+{
+    const uint64_t length_ns = draw_ns(world, world->options.faults.cut_ms_max);
+    world_say(world, label, "link cut for %llu ms", (unsigned long long)(length_ns / SIM_MS));
+    sim_net_cut(&endpoint->net, world->now_ns + length_ns);
+}
+
+static void reset(struct world *world, struct sim_endpoint *endpoint, const char *label)
+{
+    if (endpoint->state == ENDPOINT_IDLE) return;
+    world_say(world, label, "connection reset");
+    endpoint->doomed = true;
+    const struct world_event event = {.generation = endpoint->generation, .subject = endpoint};
+    struct world_event at_client = event, at_broker = event;
+    at_client.kind = HAPPEN_LOST_AT_CLIENT;
+    at_broker.kind = HAPPEN_LOST_AT_BROKER;
+    world_plan(world, world->now_ns + SIM_MS, &at_client);
+    world_plan(world, world->now_ns + 2 * SIM_MS, &at_broker);
+}
+
+static void strike_next(struct world *world, struct sim_node *node)
+{
+    node->crash_next =
+        (enum crash_point)(1 + rng_below(&world->rng, CRASH_POINT_COUNT - 1));
+    node->crash_power = rng_chance(&world->rng, 500);
+}
+
+static void disk_fails(struct world *world, struct sim_node *node)
+{
+    world_say(world, node->label, "its disk will fail soon");
+    const struct sim_disk_fault fault = {.operations = SIM_DISK_CHANGES,
+                                         .call = rng_below(&world->rng, DISK_CALLS_AHEAD),
+                                         .persistent = rng_chance(&world->rng, 300),
+                                         .full = rng_chance(&world->rng, 200)};
+    sim_disk_fail(node->disk, &fault);
+}
+
+static void disk_full(struct world *world, struct sim_node *node)
+{
+    world_say(world, node->label, "its disk is nearly full");
+    sim_disk_set_capacity(node->disk, sim_disk_used_bytes(node->disk) +
+                                          rng_below(&world->rng, FULL_ROOM_BYTES));
+}
+
+static void jump(struct world *world, struct sim_node *node)
+{
+    const int64_t by_ms = (int64_t)rng_below(&world->rng, 2 * JUMP_MS_MAX) - JUMP_MS_MAX;
+    world_say(world, node->label, "its wall clock jumps by %lld ms", (long long)by_ms);
+    sim_clock_jump(&node->clock, by_ms * (int64_t)SIM_MS);
+}
+
+static void backup(struct world *world, struct sim_node *node)
+{
+    world_say(world, node->label, "its disk is copied");
+    node_backup(node);
+}
+
+static void restore(struct world *world, struct sim_node *node)
+{
+    if (node->backup == NULL) return;
+    world_say(world, node->label, "is restored from its older copy");
+    node_restore(node);
+}
+
+void faults_strike(struct world *world, enum fault_kind kind, unsigned target)
+{
+    const struct fault_model *faults = &world->options.faults;
+    struct sim_node *edge = &world->edges[target], *cloud = &world->cloud;
+    if (world->healed) return;
+    const uint64_t down_ns = draw_ns(world, faults->down_ms_max);
+    switch (kind) {
+    case FAULT_CUT_EDGE: cut(world, &edge->links[LINK_CLOUD], edge->label); return;
+    case FAULT_CUT_CLOUD: cut(world, &cloud->links[LINK_CLOUD], cloud->label); return;
+    case FAULT_RESET_EDGE: reset(world, &edge->links[LINK_CLOUD], edge->label); return;
+    case FAULT_RESET_CLOUD: reset(world, &cloud->links[LINK_CLOUD], cloud->label); return;
+    case FAULT_KILL_EDGE: node_crash(edge, false, down_ns); return;
+    case FAULT_KILL_CLOUD: node_crash(cloud, false, down_ns); return;
+    case FAULT_POWER_EDGE: node_crash(edge, true, down_ns); return;
+    case FAULT_POWER_CLOUD: node_crash(cloud, true, down_ns); return;
+    case FAULT_STRIKE_EDGE: strike_next(world, edge); return;
+    case FAULT_STRIKE_CLOUD: strike_next(world, cloud); return;
+    case FAULT_DISK_EDGE: disk_fails(world, edge); return;
+    case FAULT_DISK_CLOUD: disk_fails(world, cloud); return;
+    case FAULT_FULL_EDGE: disk_full(world, edge); return;
+    case FAULT_FULL_CLOUD: disk_full(world, cloud); return;
+    case FAULT_BROKER_RESTART: broker_restart(&world->middle, true, down_ns); return;
+    case FAULT_BROKER_WIPE: broker_restart(&world->middle, false, down_ns); return;
+    case FAULT_LOCAL_RESTART: broker_restart(&world->local[target], true, down_ns); return;
+    case FAULT_CLOCK_JUMP: jump(world, rng_chance(&world->rng, 700) ? edge : cloud); return;
+    case FAULT_PUBLISHER_CRASH:
+        publisher_crash(&world->publishers[rng_below(&world->rng, world->publisher_count)]);
+        return;
+    case FAULT_EDGE_BACKUP: backup(world, edge); return;
+    case FAULT_EDGE_RESTORE: restore(world, edge); return;
+    case FAULT_CLOUD_BACKUP: backup(world, cloud); return;
+    case FAULT_CLOUD_RESTORE: restore(world, cloud); return;
+    case FAULT_KIND_COUNT: return;
+    }
+}
+
+static void heal_node(struct sim_node *node)
+{
+    for (unsigned link = 0; link < LINK_COUNT; link++) {
+        node->links[link].net.cut_until_ns = 0;
+        node->links[link].net.settings.loss_per_million = 0;
+    }
+    node->crash_next = CRASH_NONE;
+    sim_disk_heal(node->disk);
+    sim_disk_set_capacity(node->disk, UINT64_MAX);
+}
+
+void faults_heal(struct world *world)
+{
+    world_say(world, "world", "everything heals");
+    world->healed = true;
+    heal_node(&world->cloud);
+    sim_broker_stop_faults(world->middle.broker);
+    for (unsigned i = 0; i < world->edge_count; i++) {
+        heal_node(&world->edges[i]);
+        sim_broker_stop_faults(world->local[i].broker);
+    }
+}

@@ -1,0 +1,60 @@
+/* oracle_state.h - what the files of the oracle share. */
+#ifndef HOLDFAST_TESTS_SIM_ORACLE_STATE_H
+#define HOLDFAST_TESTS_SIM_ORACLE_STATE_H
+
+#include "common/crypto/hasher.h"
+#include "common/store/db.h"
+#include "common/wire/ack_msg.h"
+#include "common/wire/envelope.h"
+#include "common/wire/evidence_msg.h"
+#include "tests/sim/world.h"
+#include "topics/topics.h"
+
+/* The middle broker's receive maximum: more unacknowledged publishes end a connection. */
+enum { UNACKED_MAX = 20 };
+
+/* A receipt that a publisher holds. */
+struct kept_receipt {
+    struct sim_publisher *publisher;
+    size_t record;
+    struct log_id log;
+    uint64_t sequence;
+    struct digest hash;
+    bool in_backup;
+    bool forgiven; /* the edge was restored since: it may be lost */
+};
+
+/* The most that an acknowledgement said of a log. */
+struct promise {
+    struct log_id log;
+    uint64_t size;
+    struct digest hash;
+};
+
+struct oracle {
+    struct world *world;
+    struct hasher *hasher;
+    struct unpacker *unpacker;
+    struct compressor *compressor;
+    struct ack *ack;
+    struct evidence_run *run;
+    struct control_reply *reply;
+    uint8_t *scratch; /* BODY_UNPACKED_SIZE_MAX */
+    struct kept_receipt *receipts;
+    size_t receipt_count, receipt_capacity;
+    struct promise *promises;
+    size_t promise_count, promise_capacity;
+    bool has_store, store_may_change;
+    struct store_id store;
+    bool forgiving; /* a node was restored, cloned or lied to: alarms are lawful */
+};
+
+/* A number of the last verb's records; false: it is not there. */
+bool oracle_field(struct oracle *oracle, const char *name, uint64_t *value);
+
+/* A copy of the node's disk, opened as its engine would; close both. */
+enum status oracle_open_copy(const struct sim_node *node, struct sim_disk **disk,
+                             struct db **db);
+void oracle_close_copy(struct sim_disk *disk, struct db *db);
+
+#endif
