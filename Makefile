@@ -67,8 +67,10 @@ DIR_integration := tests/integration
 MATCH_simparts := sim_%
 NOT_sim := sim_%
 NOT_integration := test_%
+NOT_edge := main cli%
+NOT_cloud := main cli%
 sources_of = $(sort $(foreach f,$(filter-out %_main.c,$(wildcard $(DIR_$(1))/*.c)),\
-	$(if $(filter main.c cli%.c $(NOT_$(1):%=%.c),$(notdir $(f))),,\
+	$(if $(filter $(addsuffix .c,$(NOT_$(1))),$(notdir $(f))),,\
 	$(if $(filter $(or $(MATCH_$(1)),%).c,$(notdir $(f))),$(f)))))
 
 CORE := base crypto data wire store port topics
@@ -154,19 +156,20 @@ HELPERS := $(foreach k,bench demo integration,$(call helpers,$(k)))
 $(foreach h,$(HELPERS),$(call program,$(h),$(patsubst $(BUILD)/%,tests/%_main.c,$(h)),\
 	$(EVERYTHING) demo bench integration,-ljansson -lpthread -lm))
 
-# A unit test links only what its room may use, so that nobody waits for another room.
+# A unit test links only what its room may use, and what tests/support needs: base, crypto, data.
 room_of_test = $(or $(strip $(foreach r,$(CORE) shell edge cloud,\
 	$(if $(filter tests/unit/$(DIR_$(r))/%,$(1)),$(r)))),all)
 NEEDS_all := $(ENGINES) shell sim
 test_program = $(patsubst tests/%.c,$(BUILD)/tests/%,$(1))
 UNIT_SOURCES := $(sort $(shell find tests/unit/$(ROOM) -name 'test_*.c' 2>/dev/null))
+UNIT_SCRIPTS := $(sort $(shell find tests/unit/$(ROOM) -name 'test_*.sh' 2>/dev/null))
 SCENARIO_SOURCES := $(sort $(wildcard tests/sim/scenario/test_*.c))
 INTEGRATION_SOURCES := $(sort $(wildcard tests/integration/test_*.c))
 UNIT_TESTS := $(call test_program,$(UNIT_SOURCES))
 SCENARIO_TESTS := $(call test_program,$(SCENARIO_SOURCES))
 INTEGRATION_TESTS := $(call test_program,$(INTEGRATION_SOURCES))
 $(foreach t,$(UNIT_SOURCES),$(call program,$(call test_program,$(t)),$(t),\
-	$(NEEDS_$(call room_of_test,$(t))) support simparts,-lcmocka -ljansson -lpthread))
+	$(sort $(NEEDS_$(call room_of_test,$(t))) $(NEEDS_data)) support simparts,-lcmocka -ljansson -lpthread))
 $(foreach t,$(SCENARIO_SOURCES),$(call program,$(call test_program,$(t)),$(t),\
 	$(ENGINES) support simparts sim,-lcmocka))
 $(foreach t,$(INTEGRATION_SOURCES),$(call program,$(call test_program,$(t)),$(t),\
@@ -217,11 +220,11 @@ build-tests: $(PROGRAMS) $(SWARM) $(UNIT_TESTS) $(SCENARIO_TESTS) $(INTEGRATION_
 check: fmt-check ## everything before a commit, under a minute
 	@$(MAKE) build-tests
 	@$(MAKE) tidy
-	@$(RUN) --build $(BUILD) $(UNIT_TESTS) $(SCENARIO_TESTS) $(TIDY_TESTS) \
+	@$(RUN) --build $(BUILD) $(UNIT_TESTS) $(UNIT_SCRIPTS) $(SCENARIO_TESTS) $(TIDY_TESTS) \
 		$(if $(SWARM),"exit:sim-smoke:$(SWARM) --seed $(SEED) --count 50")
 
 unit: $(UNIT_TESTS) $(if $(ROOM),,$(SCENARIO_TESTS)) ## unit tests; ROOM=common/wire: of one room
-	@$(RUN) --build $(BUILD) $(UNIT_TESTS) $(if $(ROOM),,$(SCENARIO_TESTS)) $(TIDY_TESTS)
+	@$(RUN) --build $(BUILD) $(UNIT_TESTS) $(UNIT_SCRIPTS) $(if $(ROOM),,$(SCENARIO_TESTS)) $(TIDY_TESTS)
 
 vectors-accept: $(UNIT_TESTS) ## write the golden vectors anew; read the diff before you commit
 	@HOLDFAST_ACCEPT_VECTORS=1 $(RUN) --build $(BUILD) $(UNIT_TESTS)
@@ -246,7 +249,7 @@ DEBUG := $(call other_folder,debug)
 WORLDS ?= 1000
 test-run:
 	@$(RUN) --timeout $(or $(TEST_TIMEOUT),300) --build $(RELEASE) \
-		$(patsubst $(BUILD)/%,$(DEBUG)/%,$(UNIT_TESTS) $(SCENARIO_TESTS)) $(TIDY_TESTS) \
+		$(patsubst $(BUILD)/%,$(DEBUG)/%,$(UNIT_TESTS) $(SCENARIO_TESTS)) $(UNIT_SCRIPTS) $(TIDY_TESTS) \
 		$(if $(SWARM),"exit:sim-$(WORLDS)-worlds:$(RELEASE)/swarm --seed $(SEED) --count $(WORLDS)") \
 		$(INTEGRATION_SCRIPTS) $(patsubst $(BUILD)/%,$(RELEASE)/%,$(INTEGRATION_TESTS))
 

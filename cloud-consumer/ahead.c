@@ -126,21 +126,18 @@ enum status cloud_ahead_loss(struct cloud *cloud, const struct log_row *log,
 enum status cloud_ahead_meet(struct cloud *cloud, const struct node_row *node,
                              const struct evidence_run *run, struct log_row *log)
 {
-    uint64_t next = 0;
+    uint64_t next = run->first_sequence;
     for (;;) {
         struct kept_entry pending;
         const enum status status =
             STORE(cloud, pending_next, log->id, next, payload_scratch(cloud), &pending);
-        if (status == ST_NOT_FOUND || pending.sequence > log->head.sequence) return ST_OK;
+        if (status == ST_NOT_FOUND) return ST_OK;
         if (status != ST_OK) return status;
+        if (pending.sequence > log->head.sequence) return ST_OK;
         next = pending.sequence + 1;
         if (log->pending_count > 0) log->pending_count--;
-        /* Pending entries below the run are those that a LOSS entry has gone over: it says that
-         * they are lost, and here they are. They are kept as another branch. */
-        const bool in_run = pending.sequence >= run->first_sequence;
-        if (in_run && digest_equal(&run->hashes[pending.sequence - run->first_sequence],
-                                   &pending.hash))
-            continue;
+        const size_t index = (size_t)(pending.sequence - run->first_sequence);
+        if (digest_equal(&run->hashes[index], &pending.hash)) continue;
         pending.reason = FORK_ENTRY;
         TRY(cloud_fork_kept(cloud, node, &pending, log));
     }

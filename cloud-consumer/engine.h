@@ -96,6 +96,15 @@ struct current_frame {
     struct bytes topic, frame;
 };
 
+/* A refused frame, kept until the end of the batch. */
+struct cloud_sample {
+    enum refusal reason;
+    int64_t at_ms;
+    uint64_t frame_size;
+    struct buf topic, frame;
+    uint8_t topic_memory[TOPIC_SIZE_MAX], frame_memory[REFUSED_SAMPLE_SIZE];
+};
+
 /* One entry that cannot be accepted, by its index in the run. */
 struct poison_entry {
     uint16_t index;
@@ -153,6 +162,7 @@ struct cloud {
     struct current_frame frame;
     uint64_t refused[REFUSAL_COUNT]; /* not written yet */
     unsigned refused_samples;        /* of this batch */
+    struct cloud_sample samples[REFUSED_SAMPLES_BATCH];
     bool batch_has_other_events, batch_had_slice;
 
     /* Scratch memory, taken once at open. */
@@ -160,6 +170,7 @@ struct cloud {
     struct stored_run stored;
     struct verdict *verdict;
     struct hello *hello;
+    struct hello_reply *hello_reply;
     struct ack *ack, *held_ack;
     struct control_request *request;
     struct loss *loss;

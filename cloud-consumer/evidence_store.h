@@ -170,6 +170,9 @@ struct evidence_store_verbs {
     /* The newest log before `before`; an ack lists them so. */
     enum status (*log_before)(struct evidence_store *store, int64_t node, int64_t before,
                               struct log_row *out);
+    /* Its id alone, even when the rest of the row is damaged. */
+    enum status (*log_id_before)(struct evidence_store *store, int64_t node, int64_t before,
+                                 int64_t *out);
     enum status (*log_empty_count)(struct evidence_store *store, int64_t node, uint64_t *out);
     enum status (*log_audit_next)(struct evidence_store *store, int64_t after, struct log_row *out);
     enum status (*log_add)(struct evidence_store *store, struct log_row *row); /* sets row->id */
@@ -203,7 +206,8 @@ struct evidence_store_verbs {
     enum status (*pending_loss)(struct evidence_store *store, int64_t log,
                                 const struct sequence_range *range, struct buf *payload,
                                 struct kept_entry *out);
-    enum status (*pending_drop)(struct evidence_store *store, int64_t log, uint64_t up_to);
+    enum status (*pending_drop)(struct evidence_store *store, int64_t log,
+                                const struct sequence_range *range);
     enum status (*fork_add)(struct evidence_store *store, int64_t log, int64_t at_ms,
                             const struct kept_entry *entry);
     /* Is an entry of this hash filed there? */

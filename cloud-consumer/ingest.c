@@ -221,7 +221,9 @@ static enum status store_beside(struct cloud *cloud, struct node_row *node,
         TRY(fork_checkpoint(cloud, node, &claim->log->announced, after));
     if (after->pending_count > 0) {
         TRY(cloud_ahead_meet(cloud, node, claim->run, after));
-        TRY(STORE(cloud, pending_drop, after->id, after->head.sequence));
+        /* Those that a LOSS entry has gone over stay: they are all there is of their range. */
+        const struct sequence_range met = {claim->run->first_sequence, after->head.sequence};
+        TRY(STORE(cloud, pending_drop, after->id, &met));
     }
     return accept_parts(cloud, node, claim, after);
 }

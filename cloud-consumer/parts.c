@@ -27,19 +27,21 @@ enum status cloud_parts_drop(struct cloud *cloud, struct node_row *node, struct 
 
 /* Other logs of the node give way: their parts are only staged, the node has them still. */
 static enum status make_room(struct cloud *cloud, struct node_row *node, const struct log_row *log,
-                             uint64_t size)
+                             uint64_t size, bool *room)
 {
     int64_t after = 0;
+    *room = false;
     struct log_row other;
     while (node->staged_bytes + size > cloud->settings.staged_bytes_max) {
         const enum status status = STORE(cloud, log_next, node->id, after, &other);
-        if (status == ST_NOT_FOUND) return ST_FULL;
+        if (status == ST_NOT_FOUND) return ST_OK;
         if (status != ST_OK) return status;
         after = other.id;
         if (other.id == log->id || other.staged_sequence == 0) continue;
         TRY(cloud_parts_drop(cloud, node, &other));
         TRY(STORE(cloud, log_save, &other, &other.head));
     }
+    *room = true;
     return ST_OK;
 }
 
@@ -47,12 +49,12 @@ static enum status stage(struct cloud *cloud, struct node_row *node,
                          const struct evidence_part *part, struct log_row *log)
 {
     const uint64_t before = cloud_parts_staged(log);
-    const enum status room = make_room(cloud, node, log, part->bytes.size);
-    if (room == ST_FULL) {
+    bool room;
+    TRY(make_room(cloud, node, log, part->bytes.size, &room));
+    if (!room) {
         cloud_refuse(cloud, REFUSAL_PARTS);
         return ST_OK;
     }
-    if (room != ST_OK) return room;
     TRY(STORE(cloud, part_add, log->id, part->sequence, part->part, part->bytes));
     log->staged_sequence = part->sequence;
     log->staged_len = part->payload_len;

@@ -43,8 +43,8 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
       " nonce = ?7, ack_counter = ?8, staged_bytes = ?9, online = ?10, software = ?11"             \
       " WHERE id = ?1")                                                                            \
     X(SQL_NODE_SUMS,                                                                               \
-      "SELECT COUNT(*), IFNULL(SUM(head_seq), 0), IFNULL(SUM(MAX(announced_size - head_seq, 0)),"  \
-      " 0) FROM evidence_log WHERE node = ?1")                                                     \
+      "SELECT COUNT(*), IFNULL(SUM(head_seq), 0), IFNULL(SUM(CASE frozen WHEN 0 THEN"              \
+      " MAX(announced_size - head_seq, 0) ELSE 0 END), 0) FROM evidence_log WHERE node = ?1")                                                     \
     X(SQL_LOG_FIND, "SELECT " LOG_COLUMNS " FROM evidence_log WHERE node = ?1 AND log_id = ?2")    \
     X(SQL_LOG_NEXT,                                                                                \
       "SELECT " LOG_COLUMNS " FROM evidence_log WHERE id > ?1 ORDER BY id LIMIT 1")                \
@@ -88,7 +88,8 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
     X(SQL_PENDING_LOSS,                                                                            \
       "SELECT " KEPT " FROM evidence_pending WHERE log = ?1 AND loss_from = ?2 AND loss_to = ?3"   \
       " LIMIT 1")                                                                                  \
-    X(SQL_PENDING_DROP, "DELETE FROM evidence_pending WHERE log = ?1 AND sequence <= ?2")          \
+    X(SQL_PENDING_DROP,                                                                            \
+      "DELETE FROM evidence_pending WHERE log = ?1 AND sequence BETWEEN ?2 AND ?3")                \
     X(SQL_FORK_ADD,                                                                                \
       "INSERT OR IGNORE INTO evidence_fork VALUES (NULL, ?1, ?9, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")     \
     X(SQL_FORK_HAS,                                                                                \

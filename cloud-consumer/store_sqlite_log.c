@@ -90,6 +90,17 @@ static enum status log_before(struct evidence_store *store, int64_t node, int64_
     return read_one(row, out);
 }
 
+static enum status log_id_before(struct evidence_store *store, int64_t node, int64_t before,
+                                 int64_t *out)
+{
+    struct statement *const row = sqlite_statement(store, SQL_LOG_BEFORE);
+    bind_i64(row, 1, node);
+    bind_i64(row, 2, before);
+    TRY(sqlite_first(row));
+    *out = column_i64(row, 0);
+    return sqlite_done(row, ST_OK);
+}
+
 static enum status log_empty_count(struct evidence_store *store, int64_t node, uint64_t *out)
 {
     struct statement *const row = sqlite_statement(store, SQL_LOG_EMPTY);
@@ -199,6 +210,7 @@ void sqlite_log_verbs(struct evidence_store_verbs *verbs)
     verbs->log_find = log_find;
     verbs->log_next = log_next;
     verbs->log_before = log_before;
+    verbs->log_id_before = log_id_before;
     verbs->log_empty_count = log_empty_count;
     verbs->log_audit_next = log_audit_next;
     verbs->log_add = log_add;

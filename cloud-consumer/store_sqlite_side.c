@@ -65,11 +65,13 @@ static enum status pending_loss(struct evidence_store *store, int64_t log,
     return sqlite_done(row, read_kept(row, payload, out));
 }
 
-static enum status pending_drop(struct evidence_store *store, int64_t log, uint64_t up_to)
+static enum status pending_drop(struct evidence_store *store, int64_t log,
+                                const struct sequence_range *range)
 {
     struct statement *const drop = sqlite_statement(store, SQL_PENDING_DROP);
     bind_i64(drop, 1, log);
-    bind_i64(drop, 2, (int64_t)up_to);
+    bind_i64(drop, 2, (int64_t)range->from);
+    bind_i64(drop, 3, (int64_t)range->to);
     return statement_run(drop);
 }
 

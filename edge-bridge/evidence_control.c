@@ -57,14 +57,11 @@ static enum status write_clock_step(struct edge *edge)
     struct evidence_log *log = &edge->log;
     const int64_t offset_ns = edge->now.wall_ns - (int64_t)edge->now.mono_ns;
     const int64_t step_ns = offset_ns - log->offset_ns;
-    const bool stepped = log->has_offset && (step_ns > CLOCK_STEP_NS || step_ns < -CLOCK_STEP_NS);
-    if (log->has_offset && !stepped) return ST_OK;
     const int64_t expected_ns = log->offset_ns + (int64_t)edge->now.mono_ns;
+    const bool stepped = log->has_offset && (step_ns > CLOCK_STEP_NS || step_ns < -CLOCK_STEP_NS);
+    log->has_offset = true;
     log->offset_ns = offset_ns;
-    if (!log->has_offset) {
-        log->has_offset = true;
-        return ST_OK;
-    }
+    if (!stepped) return ST_OK;
     uint8_t payload[64];
     struct buf out = buf_of(payload, sizeof(payload));
     const struct clock_entry clock = {expected_ns, edge->now.wall_ns, edge->now.mono_ns};

@@ -284,10 +284,8 @@ enum status outbox_mend(struct edge *edge)
     TRY(evidence_read_next_log(edge, outbox->damage_log - 1, &log));
     trace_line(&edge->port->trace, TRACE_ALARM, "entry %llu is damaged on the disk: LOSS written",
                (unsigned long long)outbox->damage_sequence);
-    TRY(evidence_log_lose(edge, &log, outbox->damage_sequence, outbox->damage_sequence,
-                          outbox->damage_payload_only, "damaged in the local store"));
-    outbox->placed = false;
-    return ST_OK;
+    return evidence_log_lose(edge, &log, outbox->damage_sequence, outbox->damage_sequence,
+                             outbox->damage_payload_only, "damaged in the local store");
 }
 
 enum status outbox_publish(struct edge *edge, struct effects *effects, enum topic_id topic,

@@ -11,7 +11,7 @@ set -u
 
 packages='gcc libc6-dev make libpaho-mqtt-dev libmsgpack-dev libsodium-dev libsqlite3-dev
     libzstd-dev libssl-dev libinih-dev libcmocka-dev libjansson-dev
-    mosquitto mosquitto-clients sqlite3 openssl procps'
+    libmosquitto-dev mosquitto mosquitto-clients sqlite3 openssl procps faketime'
 [ "${1:-}" = all ] && packages="$packages clang clang-format libclang-rt-14-dev valgrind"
 
 if ! command -v dpkg-query >/dev/null; then

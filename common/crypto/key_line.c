@@ -56,15 +56,10 @@ void key_line_write(enum key_line_kind kind, const struct node_name *name,
     INVARIANT(buf_ok(&buf));
 }
 
-/* Takes the text up to the next space, or all of it, off the front of *rest. False when the space
- * is missing although more fields must follow. */
-static bool take_field(struct bytes *rest, bool last, struct bytes *out)
+/* Takes the text up to the next space off the front of *rest, and the space. False without one. */
+static bool take_field(struct bytes *rest, struct bytes *out)
 {
     const uint8_t *const space = rest->size == 0 ? NULL : memchr(rest->data, ' ', rest->size);
-    if (last) {
-        *out = *rest;
-        return space == NULL;
-    }
     if (space == NULL) return false;
     *out = bytes_of(rest->data, (size_t)(space - rest->data));
     *rest = bytes_from(*rest, out->size + 1);
@@ -94,11 +89,11 @@ static enum status read_name(enum key_line_kind kind, struct bytes text, struct 
 enum status key_line_read(struct bytes line, struct key_line *out)
 {
     if (line.size > 0 && line.data[line.size - 1] == '\n') line.size--;
-    struct bytes word, name, key, proof;
-    if (!take_field(&line, false, &word) || !take_field(&line, false, &name) ||
-        !take_field(&line, false, &key) || !take_field(&line, true, &proof)) {
+    struct bytes word, name, key;
+    if (!take_field(&line, &word) || !take_field(&line, &name) || !take_field(&line, &key)) {
         return ST_MALFORMED;
     }
+    const struct bytes proof = line; /* the rest; a space too many is no base64 */
     struct key_line read = {0};
     struct signature signature;
     TRY(read_kind(word, &read.kind));

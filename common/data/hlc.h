@@ -15,7 +15,7 @@
 #include "common/base/status.h"
 
 enum {
-    HLC_LIMIT_AHEAD_MS = 5000,
+    HLC_LIMIT_AHEAD_MS = 1000,
     HLC_EPS_MIN_MS = 2000,
     HLC_EPS_MAX_MS = 300000,
     HLC_DRIFT_PPM = 200,

@@ -22,7 +22,7 @@ struct opening {
     size_t migration_count;
     struct db *db;
     uint32_t version;       /* user_version found */
-    bool fresh;             /* nobody's yet: no tables, no application id */
+    bool migrates;          /* the settings are made */
     char cause[CAUSE_SIZE]; /* empty: the status says enough */
 };
 
@@ -84,6 +84,8 @@ static enum status status_at_open(struct opening *opening, int result)
 {
     const enum status status = db_fail(opening->db, result);
     if (result == SQLITE_READONLY_DIRECTORY) return ST_DENIED;
+    /* Our fixed statements are right; what they cannot work on is a damaged header. */
+    if (result == SQLITE_ERROR && !opening->migrates) return ST_CORRUPT;
     /* The file itself may be written, or open_file had refused it: its header forbids it. */
     if ((result & 0xff) == SQLITE_READONLY) return ST_CORRUPT;
     if ((result & 0xff) != SQLITE_CANTOPEN) return status;
@@ -202,8 +204,8 @@ static enum status identify(struct opening *opening)
     opening->version = (uint32_t)version;
     /* A process that died while it made the database leaves an empty one; that is no database yet,
      * and making it again is the mend. */
-    opening->fresh = application_id == 0 && version == 0 && table_count == 0;
-    if (opening->fresh) return opening->options->create ? ST_OK : ST_NOT_FOUND;
+    const bool is_fresh = application_id == 0 && version == 0 && table_count == 0;
+    if (is_fresh) return opening->options->create ? ST_OK : ST_NOT_FOUND;
     if ((uint32_t)application_id != opening->options->application_id) {
         snprintf(opening->cause, sizeof opening->cause,
                  "it is another application's database (id 0x%08" PRIx32 ", not 0x%08" PRIx32 ")",
@@ -215,6 +217,11 @@ static enum status identify(struct opening *opening)
                  "a newer version wrote it (schema %" PRIu32 ", this program knows %zu)",
                  opening->version, opening->migration_count);
         return ST_NEWER;
+    }
+    /* The file may be written, as open_file has seen; a header that forbids it is not ours. */
+    if (sqlite3_db_readonly(opening->db->sqlite, "main") == 1) {
+        snprintf(opening->cause, sizeof opening->cause, "its header is damaged");
+        return ST_CORRUPT;
     }
     return ST_OK;
 }
@@ -302,6 +309,7 @@ static enum status migrate_once(struct opening *opening, uint32_t version)
 
 static enum status migrate(struct opening *opening)
 {
+    opening->migrates = true;
     for (uint32_t i = opening->version; i < opening->migration_count; i++) {
         TRY(migrate_once(opening, i + 1));
     }

@@ -28,7 +28,7 @@ result()
 }
 
 field() { awk -v name="$1" '{ for (i = 1; i < NF; i++) if ($i == name) print $(i + 1) }'; }
-per() { awk -v a="$1" -v b="$2" -v f="${3:-%.1f}" 'BEGIN { printf f, b > 0 ? a / b : 0 }'; }
+per() { awk -v a="$1" -v b="$2" -v f="${3:-%.1f}" 'BEGIN { printf f, (b > 0 ? a / b : 0) }'; }
 disk_bytes() { du -sb "$1" | cut -f 1; }
 
 # Processor time of a process so far, in milliseconds.
@@ -260,8 +260,8 @@ table()
     echo
     awk -F '\t' '
         BEGIN { printf "%-14s %-44s %12s %-12s %s\n", "part", "what", "measured", "unit", "bar" }
-        { bar = $5 == "" ? "" : $5 " " $6 (($5 == ">=" ? $3 + 0 >= $6 + 0 : $3 + 0 <= $6 + 0) ?
-              "  met" : "  MISSED")
+        function met() { return $5 == ">=" ? ($3 + 0 >= $6 + 0) : ($3 + 0 <= $6 + 0) }
+        { bar = ($5 == "" ? "" : $5 " " $6 (met() ? "  met" : "  MISSED"))
           printf "%-14s %-44s %12s %-12s %s\n", $1, $2, $3, $4, bar }' "$SCRATCH/results"
 }
 
@@ -273,11 +273,11 @@ write_json() # file
             "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(nproc)" "$(uname -r)" \
             "$(awk -F ': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)"
         awk -F '\t' '
-            { printf "%s  {\"part\": \"%s\", \"what\": \"%s\", \"value\": %s, \"unit\": \"%s\"", \
-                  NR > 1 ? ",\n" : "", $1, $2, $3, $4
-              if ($5 != "") printf ", \"bar\": \"%s %s\", \"met\": %s", $5, $6,
-                  ($5 == ">=" ? $3 + 0 >= $6 + 0 : $3 + 0 <= $6 + 0) ? "true" : "false"
-              printf "}" }
+            function met() { return $5 == ">=" ? ($3 + 0 >= $6 + 0) : ($3 + 0 <= $6 + 0) }
+            NR > 1 { printf ",\n" }
+            { printf "  {\"part\": \"%s\", \"what\": \"%s\", \"value\": %s, \"unit\": \"%s\"", $1, $2, $3, $4 }
+            $5 != "" { printf ", \"bar\": \"%s %s\", \"met\": %s", $5, $6, (met() ? "true" : "false") }
+            { printf "}" }
             END { print "\n ]}" }' "$SCRATCH/results"
     } >"$1"
     json <"$1" >/dev/null

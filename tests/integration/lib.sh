@@ -35,9 +35,12 @@ rig_begin()
 
 rig_end()
 {
-    local name
+    local name pids
     trap - EXIT
-    for name in "${!PID_OF[@]}"; do kill -KILL "${PID_OF[$name]}" 2>/dev/null || true; done
+    for name in "${!PID_OF[@]}"; do
+        pids=$(cat "/proc/${PID_OF[$name]}/task/${PID_OF[$name]}/children" 2>/dev/null || true)
+        kill -KILL "${PID_OF[$name]}" $pids 2>/dev/null || true
+    done
     for name in "${!PID_OF[@]}"; do wait "${PID_OF[$name]}" 2>/dev/null || true; done
     if [ "${KEEP:-0}" = 1 ]; then echo "kept: $SCRATCH" >&2; else rm -rf "$SCRATCH"; fi
 }
@@ -237,12 +240,21 @@ edge_env() # node: the command that runs a program with this node's settings, in
 
 edge_start() # node, [more environment...]
 {
-    local node=$1
+    local node=$1 try
     shift
     edge_env "$node"
-    start "$node" "${EDGE_ENV[@]}" "$@" "$EDGE" run --dir "$SCRATCH/$node"
-    within 10 "$EDGE" status --dir "$SCRATCH/$node" ||
-        die "edge $node: $(tail -n 3 "$SCRATCH/$node.log")"
+    # An append without daemon may hold the directory for a moment longer.
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        start "$node" "${EDGE_ENV[@]}" "$@" "$EDGE" run --dir "$SCRATCH/$node"
+        if within 10 answers_or_ended "$node" && alive "$node"; then return 0; fi
+        sleep 0.1
+    done
+    die "edge $node: $(tail -n 3 "$SCRATCH/$node.log")"
+}
+
+answers_or_ended() # node
+{
+    [ -S "$SCRATCH/$1/control.sock" ] && "$EDGE" status --dir "$SCRATCH/$1" || ! alive "$1"
 }
 
 json() # field...
@@ -255,9 +267,24 @@ edge_field() # node, field of its status
     "$EDGE" status --dir "$SCRATCH/$1" --json | json "$2"
 }
 
+test_field() # node, field, value
+{
+    [ "$(edge_field "$1" "$2")" = "$3" ]
+}
+
+test_field_not() # node, field, value
+{
+    ! test_field "$@"
+}
+
+test_accepted() # node, entries of publishers
+{
+    test_field "$1" accepted_entries "$2"
+}
+
 edge_settled() # node: everything is acknowledged
 {
-    [ "$(edge_field "$1" pending)" = 0 ]
+    [ "$(edge_field "$1" pending_entries)" = 0 ]
 }
 
 # ---- what a third party would look at ----
@@ -332,6 +359,29 @@ refusal()
         [ "$pattern" = "$patterns" ] && patterns= || patterns=${patterns#*|||}
         grep -qiE -- "$pattern" <<<"$output" || { echo "no /$pattern/ in: $output" && return 1; }
     done
+}
+
+# Any exit code but 0 and those of a crash will do.
+not_zero_and_says() # pattern, command...
+{
+    local pattern=$1 output code=0
+    shift
+    output=$(timeout 10 "$@" 2>&1) || code=$?
+    [ $code -gt 0 ] && [ $code -lt 124 ] && grep -qiE -- "$pattern" <<<"$output" && return 0
+    echo "exit code $code: $output"
+    return 1
+}
+
+taken_or_says() # pattern, command...
+{
+    "${@:2}" >/dev/null 2>&1 || not_zero_and_says "$@"
+}
+
+no_signal() # command...
+{
+    local code=0
+    "$@" >/dev/null 2>&1 || code=$?
+    [ $code -lt 128 ] || [ $code = 143 ] || { echo "died with $code" && return 1; }
 }
 
 tap_end()

@@ -45,6 +45,7 @@ static void draw_weights(struct fault_model *model, struct rng *rng)
     }
     model->restores = rng_chance(rng, 120);
     const bool of_edge = rng_chance(rng, 500);
+    model->weights[FAULT_ROOM_EDGE] = model->weights[FAULT_ROOM_CLOUD] = 0;
     for (unsigned kind = FAULT_EDGE_BACKUP; kind <= FAULT_CLOUD_RESTORE; kind++) {
         const bool wanted = model->restores && (kind <= FAULT_EDGE_RESTORE) == of_edge;
         model->weights[kind] = wanted ? 12 : 0;
@@ -152,11 +153,24 @@ static void disk_fails(struct world *world, struct sim_node *node)
     sim_disk_fail(node->disk, &fault);
 }
 
-static void disk_full(struct world *world, struct sim_node *node)
+static void disk_full(struct world *world, struct sim_node *node, unsigned target)
 {
+    const uint64_t length_ns = draw_ns(world, world->options.faults.cut_ms_max);
     world_say(world, node->label, "its disk is nearly full");
     sim_disk_set_capacity(node->disk, sim_disk_used_bytes(node->disk) +
                                           rng_below(&world->rng, FULL_ROOM_BYTES));
+    const struct world_event room = {
+        .kind = HAPPEN_FAULT,
+        .generation = target,
+        .packet = {.number = node->is_cloud ? FAULT_ROOM_CLOUD : FAULT_ROOM_EDGE},
+    };
+    world_plan(world, world->now_ns + length_ns, &room);
+}
+
+static void disk_has_room(struct world *world, struct sim_node *node)
+{
+    world_say(world, node->label, "its disk has room again");
+    sim_disk_set_capacity(node->disk, UINT64_MAX);
 }
 
 static void jump(struct world *world, struct sim_node *node)
@@ -198,8 +212,10 @@ void faults_strike(struct world *world, enum fault_kind kind, unsigned target)
     case FAULT_STRIKE_CLOUD: strike_next(world, cloud); return;
     case FAULT_DISK_EDGE: disk_fails(world, edge); return;
     case FAULT_DISK_CLOUD: disk_fails(world, cloud); return;
-    case FAULT_FULL_EDGE: disk_full(world, edge); return;
-    case FAULT_FULL_CLOUD: disk_full(world, cloud); return;
+    case FAULT_FULL_EDGE: disk_full(world, edge, target); return;
+    case FAULT_FULL_CLOUD: disk_full(world, cloud, target); return;
+    case FAULT_ROOM_EDGE: disk_has_room(world, edge); return;
+    case FAULT_ROOM_CLOUD: disk_has_room(world, cloud); return;
     case FAULT_BROKER_RESTART: broker_restart(&world->middle, true, down_ns); return;
     case FAULT_BROKER_WIPE: broker_restart(&world->middle, false, down_ns); return;
     case FAULT_LOCAL_RESTART: broker_restart(&world->local[target], true, down_ns); return;

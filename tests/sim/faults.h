@@ -21,6 +21,8 @@ enum fault_kind {
     FAULT_DISK_CLOUD,
     FAULT_FULL_EDGE,       /* the disk is full for a while */
     FAULT_FULL_CLOUD,
+    FAULT_ROOM_EDGE,       /* ends FULL; never drawn, planned by it */
+    FAULT_ROOM_CLOUD,
     FAULT_BROKER_RESTART,  /* keeps what it saved last */
     FAULT_BROKER_WIPE,     /* its persistence is deleted */
     FAULT_LOCAL_RESTART,   /* an edge's own broker */
@@ -53,6 +55,7 @@ struct fault_model {
     unsigned drift_ppm_max;
     unsigned send_failed_per_mille; /* of lost connections: tokens come back before LINK_DOWN */
     unsigned heartbeat_ms;
+    uint32_t reconnect_ms_max; /* 0: the engines' default */
     uint32_t frame_size_max, window_frames_max, window_bytes_max;
     bool restores; /* backups and restores happen: forks and new stores are lawful */
 };

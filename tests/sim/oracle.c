@@ -138,7 +138,7 @@ void oracle_effect(struct oracle *oracle, struct sim_node *node, const struct ef
 void oracle_trace(struct oracle *oracle, struct sim_node *node, enum trace_level level,
                   const char *line)
 {
-    if (level != TRACE_ALARM || oracle->forgiving) return;
+    if (level != TRACE_ALARM || (oracle->troubles & TROUBLE_ALARM) != 0) return;
     world_fail(oracle->world, "no alarm without a cause", "%s: %s", node->label, line);
 }
 
@@ -151,21 +151,22 @@ void oracle_backed_up(struct oracle *oracle, struct sim_node *node)
 
 void oracle_restored(struct oracle *oracle, struct sim_node *node)
 {
-    oracle->forgiving = true;
     if (node->is_cloud) {
+        oracle_expect(oracle, TROUBLE_ALARM);
         oracle->store_may_change = true;
         oracle->promise_count = 0;
         return;
     }
+    oracle_expect(oracle, TROUBLE_ALARM | TROUBLE_REFUSED | TROUBLE_BRANCH | TROUBLE_AGAIN);
     for (size_t i = 0; i < oracle->receipt_count; i++) {
         struct kept_receipt *kept = &oracle->receipts[i];
         if (kept->publisher->edge == node && !kept->in_backup) kept->forgiven = true;
     }
 }
 
-void oracle_expect_trouble(struct oracle *oracle)
+void oracle_expect(struct oracle *oracle, unsigned troubles)
 {
-    oracle->forgiving = true;
+    oracle->troubles |= troubles;
 }
 
 void oracle_bounds(struct oracle *oracle, struct sim_node *node)
@@ -206,7 +207,7 @@ static uint64_t pending_of(struct oracle *oracle, struct sim_node *edge)
 {
     uint64_t pending = UINT64_MAX;
     if (world_verb(oracle->world, edge, "status", NULL, 0) != ST_OK) return UINT64_MAX;
-    if (!oracle_field(oracle, "pending", &pending)) {
+    if (!oracle_field(oracle, "pending_entries", &pending)) {
         world_fail(oracle->world, "status tells what is pending", "%s", edge->label);
     }
     return pending;

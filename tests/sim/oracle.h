@@ -43,8 +43,14 @@ void oracle_disk(struct oracle *oracle, struct sim_node *node);
 void oracle_backed_up(struct oracle *oracle, struct sim_node *node);
 /* The node's disk was replaced by an older copy: what came later is lawfully gone. */
 void oracle_restored(struct oracle *oracle, struct sim_node *node);
-/* The story itself lies to a node: alarms are lawful. */
-void oracle_expect_trouble(struct oracle *oracle);
+/* What a story makes lawful, because it lies to a node, clones it or restores it. */
+enum trouble {
+    TROUBLE_ALARM = 1,   /* alarms in the trace */
+    TROUBLE_REFUSED = 2, /* frames that the cloud refuses */
+    TROUBLE_BRANCH = 4,  /* forks: entries may lie beside the chain */
+    TROUBLE_AGAIN = 8,   /* a node that forgot takes a record a second time */
+};
+void oracle_expect(struct oracle *oracle, unsigned troubles);
 /* After each batch. */
 void oracle_bounds(struct oracle *oracle, struct sim_node *node);
 

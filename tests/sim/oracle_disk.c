@@ -1,6 +1,6 @@
 /* oracle_disk.c - what must be true of a disk when a process starts on it: all that was promised is
  * there. The oracle looks at a copy, so that it changes nothing and meets no planned fault. */
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "cloud-consumer/store_sqlite.h"
 #include "edge-bridge/schema.h"
@@ -12,7 +12,9 @@ enum { CLOUD_DATABASE = 0x48464331, EDGE_DATABASE = EDGE_APPLICATION_ID };
 enum status oracle_open_copy(const struct sim_node *node, struct sim_disk **disk, struct db **db)
 {
     *db = NULL;
-    *disk = sim_disk_open("oracle", 1);
+    char name[32];
+    snprintf(name, sizeof(name), "copy of %s", node->label);
+    *disk = sim_disk_open(name, 1);
     sim_disk_copy(*disk, node->disk);
     const struct db_options options = {
         .path = SIM_DATABASE_PATH,

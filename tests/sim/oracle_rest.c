@@ -24,6 +24,11 @@ struct comparison {
     unsigned **seen; /* by publisher, by record: how often the cloud has it */
 };
 
+static bool lawful(const struct comparison *comparison, enum trouble trouble)
+{
+    return (comparison->oracle->troubles & trouble) != 0;
+}
+
 /* ---- the cloud's side ------------------------------------------------------------------------- */
 
 static void count_record(struct comparison *comparison, struct bytes payload, uint64_t payload_len)
@@ -198,7 +203,7 @@ static void compare_entry(struct comparison *comparison, const struct sim_node *
         return;
     }
     const struct digest hash = evidence_hash(comparison->oracle->hasher, &header);
-    if (comparison->oracle->forgiving && is_on_a_branch(comparison, &hash)) return;
+    if (lawful(comparison, TROUBLE_BRANCH) && is_on_a_branch(comparison, &hash)) return;
     world_fail(comparison->world, "the cloud holds each chain", "%s: entry %llu is %s", edge->label,
                (unsigned long long)sequence, held == NULL ? "missing" : "another one");
 }
@@ -249,7 +254,7 @@ static void check_counts(struct comparison *comparison)
         for (size_t record = 0; record < publisher->record_count; record++) {
             const unsigned times = comparison->seen[i][record];
             world->counts.entries += times;
-            const bool restored = comparison->oracle->forgiving;
+            const bool restored = lawful(comparison, TROUBLE_AGAIN);
             if (times == 1 || (times > 1 && restored)) continue;
             if (times == 0 && restored && may_be_lost(comparison->oracle, publisher, record))
                 continue;
@@ -261,7 +266,7 @@ static void check_counts(struct comparison *comparison)
 
 static void check_held(struct comparison *comparison)
 {
-    for (size_t i = 0; i < comparison->count && !comparison->oracle->forgiving; i++) {
+    for (size_t i = 0; i < comparison->count && !lawful(comparison, TROUBLE_AGAIN); i++) {
         const struct held *held = &comparison->held[i];
         if (held->matched) continue;
         world_fail(comparison->world, "the cloud holds each chain",
@@ -283,14 +288,16 @@ static void check_troubles(struct comparison *comparison)
 {
     static const struct {
         const char *sql, *what;
+        enum trouble trouble;
     } troubles[] = {
-        {"SELECT COUNT(*) FROM evidence_fork", "entries of another branch"},
-        {"SELECT COUNT(*) FROM evidence_rejected", "rejected entries"},
-        {"SELECT COUNT(*) FROM evidence_log WHERE frozen = 1", "frozen logs"},
-        {"SELECT COUNT(*) FROM evidence_loss", "losses"},
-        {"SELECT IFNULL(SUM(count), 0) FROM refused_count", "refused frames"},
+        {"SELECT COUNT(*) FROM evidence_fork", "entries of another branch", TROUBLE_BRANCH},
+        {"SELECT COUNT(*) FROM evidence_log WHERE frozen = 1", "frozen logs", TROUBLE_BRANCH},
+        {"SELECT COUNT(*) FROM evidence_rejected", "rejected entries", TROUBLE_BRANCH},
+        {"SELECT COUNT(*) FROM evidence_loss", "losses", TROUBLE_BRANCH},
+        {"SELECT IFNULL(SUM(count), 0) FROM refused_count", "refused frames", TROUBLE_REFUSED},
     };
-    for (size_t i = 0; i < COUNT_OF(troubles) && !comparison->oracle->forgiving; i++) {
+    for (size_t i = 0; i < COUNT_OF(troubles); i++) {
+        if (lawful(comparison, troubles[i].trouble)) continue;
         const uint64_t count = count_rows(comparison, troubles[i].sql);
         if (count == 0) continue;
         world_fail(comparison->world, "no fork, nothing rejected", "%llu %s",
@@ -310,9 +317,9 @@ static void compare_all(struct comparison *comparison)
                              " UNION ALL SELECT 1 FROM evidence_rejected WHERE hash = ?1",
                              &comparison->branch) == ST_OK);
     read_cloud(comparison);
-    if (comparison->oracle->forgiving) read_branches(comparison);
+    if (lawful(comparison, TROUBLE_BRANCH)) read_branches(comparison);
     for (unsigned i = 0; i < world->edge_count && !world->failed; i++) {
-        if (world->edges[i].edge != NULL || !world->options.clone) {
+        if (world->edges[i].life > 0 || world->edges[i].up) {
             compare_edge(comparison, &world->edges[i]);
         }
     }

@@ -10,8 +10,8 @@
 #include "tests/sim/world.h"
 #include "topics/topics.h"
 
-/* The middle broker's receive maximum: more unacknowledged publishes end a connection. */
-enum { UNACKED_MAX = 20 };
+/* An edge keeps its window itself; status, hello and checkpoints come on top. */
+enum { UNACKED_MAX = 64 };
 
 /* A receipt that a publisher holds. */
 struct kept_receipt {
@@ -46,7 +46,7 @@ struct oracle {
     size_t promise_count, promise_capacity;
     bool has_store, store_may_change;
     struct store_id store;
-    bool forgiving; /* a node was restored, cloned or lied to: alarms are lawful */
+    unsigned troubles; /* a set of enum trouble: lawful in this world */
 };
 
 /* A number of the last verb's records; false: it is not there. */

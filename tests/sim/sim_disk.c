@@ -49,6 +49,7 @@ struct sim_disk {
     uint64_t fault_calls;
     bool fault_met;
     bool is_cut; /* the fault is a loss of power */
+    bool is_lazy;
     uint64_t temporary_count;
     struct sim_disk_counters counters;
 };
@@ -206,6 +207,20 @@ static bool has_room(const struct handle *handle, uint64_t end)
     return sim_disk_used_bytes(handle->disk) + (end - size) <= handle->disk->capacity_bytes;
 }
 
+static bool is_wal(const struct entry *entry)
+{
+    const size_t size = strlen(entry->path);
+    return size > 4 && strcmp(entry->path + size - 4, "-wal") == 0;
+}
+
+/* A lazy disk syncs its WAL only before a checkpoint, as synchronous=NORMAL would. */
+static void sync_wals(struct sim_disk *disk)
+{
+    for (struct entry *entry = disk->entries; entry != NULL; entry = entry->next) {
+        if (is_wal(entry)) sim_file_sync(&entry->file);
+    }
+}
+
 static int file_write(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 offset)
 {
     struct handle *handle = handle_of(file);
@@ -226,6 +241,7 @@ static int file_write(sqlite3_file *file, const void *bytes, int size, sqlite3_i
     }
     disk->counters.writes++;
     disk->counters.bytes_written += (uint64_t)size;
+    if (disk->is_lazy && !is_wal(handle->entry)) sync_wals(disk);
     sim_file_write(&handle->entry->file, (uint64_t)offset, bytes, (size_t)size);
     return SQLITE_OK;
 }
@@ -250,7 +266,7 @@ static int file_sync(sqlite3_file *file, int flags)
         return result;
     }
     handle->disk->counters.syncs++;
-    sim_file_sync(&handle->entry->file);
+    if (!handle->disk->is_lazy || !is_wal(handle->entry)) sim_file_sync(&handle->entry->file);
     return SQLITE_OK;
 }
 
@@ -568,6 +584,14 @@ void sim_disk_flip(struct sim_disk *disk, const char *path, uint64_t offset, uin
     sim_file_sync(&entry->file);
 }
 
+void sim_disk_cut_file(struct sim_disk *disk, const char *path, uint64_t size)
+{
+    struct entry *entry = find_entry(disk, path);
+    INVARIANT(entry != NULL && size <= entry->file.size);
+    sim_file_truncate(&entry->file, size);
+    sim_file_sync(&entry->file);
+}
+
 void sim_disk_put(struct sim_disk *disk, const char *path, const void *bytes, size_t size)
 {
     struct entry *entry = find_entry(disk, path);
@@ -575,4 +599,9 @@ void sim_disk_put(struct sim_disk *disk, const char *path, const void *bytes, si
     sim_file_truncate(&entry->file, 0);
     sim_file_write(&entry->file, 0, bytes, size);
     sim_file_sync(&entry->file);
+}
+
+void sim_disk_set_lazy(struct sim_disk *disk, bool lazy)
+{
+    disk->is_lazy = lazy;
 }

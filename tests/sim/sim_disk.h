@@ -80,11 +80,17 @@ uint64_t sim_disk_free_bytes(const struct sim_disk *disk);
 /* to becomes what from holds now, as a backup or a clone; handles open on to fail for ever. */
 void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
 
+/* A lazy disk breaks a promise on purpose: it says that a WAL is synced and syncs it only before a
+ * checkpoint, as PRAGMA synchronous=NORMAL would. To see that somebody notices. */
+void sim_disk_set_lazy(struct sim_disk *disk, bool lazy);
+
 struct sim_disk_counters sim_disk_counters(const struct sim_disk *disk);
 /* 0 when there is no such file. */
 uint64_t sim_disk_file_size(const struct sim_disk *disk, const char *path);
 /* Damage: inverts the bits of mask in one byte, which is there. */
 void sim_disk_flip(struct sim_disk *disk, const char *path, uint64_t offset, uint8_t mask);
+/* Damage: the file, which is there, ends after size bytes. */
+void sim_disk_cut_file(struct sim_disk *disk, const char *path, uint64_t size);
 /* A file with these bytes, all synced. */
 void sim_disk_put(struct sim_disk *disk, const char *path, const void *bytes, size_t size);
 

@@ -94,7 +94,7 @@ void world_say(struct world *world, const char *who, const char *format, ...)
 void world_fail(struct world *world, const char *oracle, const char *format, ...)
 {
     if (world->failed) return;
-    char detail[WORLD_LINE_SIZE - 80];
+    char detail[WORLD_LINE_SIZE - 140];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(detail, sizeof(detail), format, arguments);
@@ -153,10 +153,8 @@ void world_run_until(struct world *world, uint64_t until_ns)
     if (!world->failed) world->now_ns = until_ns;
 }
 
-bool world_live(struct world *world)
+bool world_rest(struct world *world)
 {
-    faults_plan(world);
-    world_run_until(world, world->now_ns + world->options.faults.fault_phase_ms * SIM_MS);
     faults_heal(world);
     const uint64_t latest_ns = world->now_ns + world->options.faults.rest_ms_max * SIM_MS;
     while (!world->failed && !oracle_at_rest(world->oracle)) {
@@ -168,6 +166,13 @@ bool world_live(struct world *world)
     }
     if (!world->failed) oracle_final(world->oracle);
     return !world->failed;
+}
+
+bool world_live(struct world *world)
+{
+    faults_plan(world);
+    world_run_until(world, world->now_ns + world->options.faults.fault_phase_ms * SIM_MS);
+    return world_rest(world);
 }
 
 static void open_brokers(struct world *world)

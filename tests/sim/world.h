@@ -11,6 +11,7 @@
  *   world_node.c  a process around an engine: start, batch, effects, crash, restart
  *   world_verb.c  an operator's verb
  *   world_link.c  MQTT connections between nodes, publishers and brokers
+ *   world_mutant.c  an edge that believes the broker
  *   publisher.c   programs on the edge hardware that hand in evidence until they hold a receipt
  *   faults.c      what goes wrong, when and how often; and the healing
  *   oracle.c      what must be true all the time, and at rest */
@@ -67,6 +68,7 @@ struct sim_endpoint {
     uint32_t last_number;
     struct {
         uint32_t number, token;
+        struct sim_message *message; /* with MUTANT_TRUST_PUBACK only */
     } *unacked; /* published, PUBACK not seen */
     size_t unacked_count, unacked_capacity;
 };
@@ -154,6 +156,9 @@ struct world_options {
     enum world_mutant mutant;
     bool verbose; /* the trace on stderr as it happens */
     bool record;  /* keep the trace's text in world->text */
+    /* Sees each effect as it is performed; may be NULL. */
+    void (*watch)(void *context, struct sim_node *node, const struct effect *effect);
+    void *context;
     bool clone;   /* the last edge waits to become a clone of the first */
 };
 
@@ -199,6 +204,8 @@ void world_close(struct world *world);
 void world_run_until(struct world *world, uint64_t until_ns);
 /* One whole history: faults, healing, rest, last checks. False: world->failure says what broke. */
 bool world_live(struct world *world);
+/* The last part of it: healing, rest, last checks. */
+bool world_rest(struct world *world);
 
 /* The first broken promise ends the world. */
 void world_fail(struct world *world, const char *oracle, const char *format, ...)
@@ -274,6 +281,10 @@ void broker_packet(struct sim_endpoint *endpoint, uint32_t generation, const str
 void broker_lost(struct sim_endpoint *endpoint, uint32_t generation);
 void broker_restart(struct world_broker *broker, bool keep, uint64_t down_ns);
 void broker_up(struct world_broker *broker);
+
+/* world_mutant.c: the cloud's word for what this message brought, forged; NULL: it brought no run. */
+struct sim_message *mutant_ack(const struct sim_endpoint *endpoint,
+                               const struct sim_message *published);
 
 /* Verbs, run at once, between events. Replies are collected in world->reply, each with a 4-byte
  * length in front. Returns the verb's END status; ST_AGAIN when the node went down. */

@@ -19,8 +19,17 @@ void endpoint_open(struct sim_endpoint *endpoint, struct world_broker *broker, u
     broker->clients[client] = endpoint;
 }
 
+static void forget_unacked(struct sim_endpoint *endpoint)
+{
+    for (size_t i = 0; i < endpoint->unacked_count; i++) {
+        sim_message_unref(endpoint->unacked[i].message);
+    }
+    endpoint->unacked_count = 0;
+}
+
 void endpoint_close(struct sim_endpoint *endpoint)
 {
+    forget_unacked(endpoint);
     free(endpoint->unacked);
 }
 
@@ -77,7 +86,7 @@ void endpoint_connect(struct sim_endpoint *endpoint, struct sim_message *will)
     endpoint->generation++;
     endpoint->doomed = false;
     endpoint->up = endpoint->down = (struct sim_pipe){0};
-    endpoint->unacked_count = 0;
+    forget_unacked(endpoint);
     const bool refused = endpoint->broker->down;
     world_plan(world, world->now_ns + (refused ? REFUSED_NS : CONNECT_TIMEOUT_NS),
                &(struct world_event){.kind = HAPPEN_LOST_AT_CLIENT,
@@ -96,7 +105,7 @@ static void forget_connection(struct sim_endpoint *endpoint)
 {
     endpoint->state = ENDPOINT_IDLE;
     endpoint->generation++;
-    endpoint->unacked_count = 0;
+    forget_unacked(endpoint);
 }
 
 void endpoint_disconnect(struct sim_endpoint *endpoint)
@@ -136,6 +145,12 @@ static void give_back(struct sim_endpoint *endpoint, enum event_kind kind, uint3
                  &(struct inbox_item){.kind = kind, .link = endpoint->link, .token = token});
 }
 
+static bool believes_broker(const struct sim_endpoint *endpoint)
+{
+    return world_of(endpoint)->options.mutant == MUTANT_TRUST_PUBACK && endpoint->node != NULL &&
+           !endpoint->node->is_cloud && endpoint->link == LINK_CLOUD;
+}
+
 void endpoint_publish(struct sim_endpoint *endpoint, struct sim_message *message, uint32_t token)
 {
     if (endpoint->state != ENDPOINT_UP) {
@@ -147,6 +162,8 @@ void endpoint_publish(struct sim_endpoint *endpoint, struct sim_message *message
     endpoint->unacked = sim_grow(endpoint->unacked, endpoint->unacked_count,
                                  &endpoint->unacked_capacity, sizeof(*endpoint->unacked));
     endpoint->unacked[endpoint->unacked_count].number = number;
+    endpoint->unacked[endpoint->unacked_count].message =
+        believes_broker(endpoint) ? sim_message_ref(message) : NULL;
     endpoint->unacked[endpoint->unacked_count++].token = token;
     send_packet(endpoint, true,
                 &(struct packet){.kind = PACKET_PUBLISH, .number = number, .message = message});
@@ -157,8 +174,15 @@ static void take_puback(struct sim_endpoint *endpoint, uint32_t number)
     for (size_t i = 0; i < endpoint->unacked_count; i++) {
         if (endpoint->unacked[i].number != number) continue;
         const uint32_t token = endpoint->unacked[i].token;
+        struct sim_message *message = endpoint->unacked[i].message;
         endpoint->unacked[i] = endpoint->unacked[--endpoint->unacked_count];
         give_back(endpoint, EVENT_SENT, token);
+        struct sim_message *forged = message != NULL ? mutant_ack(endpoint, message) : NULL;
+        sim_message_unref(message);
+        if (forged == NULL) return;
+        node_receive(endpoint->node, &(struct inbox_item){.kind = EVENT_MESSAGE,
+                                                          .link = LINK_CLOUD,
+                                                          .message = forged});
         return;
     }
 }

@@ -52,6 +52,9 @@ void node_open(struct world *world, struct sim_node *node, bool is_cloud, unsign
     }
     sim_clock_boot(&node->clock, &node->random, world->now_ns);
     node->disk = sim_disk_open(node->label, rng_next(&node->random));
+    const enum world_mutant mutant = world->options.mutant;
+    sim_disk_set_lazy(node->disk,
+                      mutant == (is_cloud ? MUTANT_CLOUD_NOT_SYNCED : MUTANT_EDGE_NOT_SYNCED));
     node->wakeup_ns = UINT64_MAX;
     INVARIANT(effects_open(&node->effects) == ST_OK);
     node->edge_settings = edge_settings_default();
@@ -61,6 +64,10 @@ void node_open(struct world *world, struct sim_node *node, bool is_cloud, unsign
     node->edge_settings.window_frames_max = faults->window_frames_max;
     node->edge_settings.window_bytes_max = faults->window_bytes_max;
     node->edge_settings.heartbeat_ms = faults->heartbeat_ms;
+    if (faults->reconnect_ms_max > 0) {
+        node->edge_settings.reconnect_ms_max = faults->reconnect_ms_max;
+    }
+    node->edge_settings.disk_reserve_bytes = 16 * 1024;
     node->cloud_settings = cloud_settings_default();
     node->cloud_settings.topic_root = SIM_ROOT;
     node->cloud_settings.link = true;
@@ -327,6 +334,7 @@ static void perform(struct sim_node *node, const struct effect *effect)
     world_note(world, effect->topic);
     world_note(world, effect->payload);
     oracle_effect(world->oracle, node, effect);
+    if (world->options.watch != NULL) world->options.watch(world->options.context, node, effect);
     const struct sim_message fields = {.topic = effect->topic,
                                        .payload = effect->payload,
                                        .correlation = effect->correlation,
@@ -498,7 +506,7 @@ void node_clone(struct sim_node *clone, struct sim_node *of)
     clone->clock = of->clock;
     sim_clock_boot(&clone->clock, &clone->random, clone->world->now_ns);
     clone->stopped = false;
-    oracle_expect_trouble(clone->world->oracle);
+    oracle_expect(clone->world->oracle, TROUBLE_ALARM | TROUBLE_REFUSED | TROUBLE_BRANCH);
     node_start(clone);
 }
 

@@ -205,9 +205,9 @@ void corpus_seed(const char *corpus, const char *name, struct bytes bytes)
 {
     if (getenv("HOLDFAST_ACCEPT_VECTORS") == NULL) return;
     char path[256];
-    snprintf(path, sizeof path, "tests/fuzz/corpus/%s", corpus);
+    snprintf(path, sizeof path, "tests/fuzz/corpus/fuzz_%s", corpus);
     (void)mkdir(path, 0777); /* is there already, or the next call fails */
-    snprintf(path, sizeof path, "tests/fuzz/corpus/%s/%s", corpus, name);
+    snprintf(path, sizeof path, "tests/fuzz/corpus/fuzz_%s/%s", corpus, name);
     FILE *const file = fopen(path, "wb");
     if (file == NULL) fail_msg("cannot write %s", path);
     assert_int_equal(fwrite(bytes.data, 1, bytes.size, file), bytes.size);

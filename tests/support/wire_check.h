@@ -46,8 +46,8 @@ struct bytes random_text(struct rng *rng, void *memory, size_t size_min, size_t 
 struct bytes bytes_of_hex(const char *hex, uint8_t *out, size_t capacity);
 
 /* Adds a message to wire->golden, value by value; labels name the items of the outermost array and
- * end with NULL. Then checks every damage to it (recode_damage), and, when vectors are accepted,
- * writes it into tests/fuzz/corpus/<corpus>/<section> as a seed. */
+ * are as many as it has. Then checks every damage to it (recode_damage) and, when vectors are
+ * accepted, writes it into tests/fuzz/corpus/fuzz_<corpus>/<section> as a seed. */
 void golden_message(struct wire *wire, const char *section, struct bytes message,
                     const char *const *labels, recode_function recode, const char *corpus);
 /* Only the seed. */

@@ -20,7 +20,7 @@ static void remember(void *context, enum trace_level level, const char *line)
     seen->count++;
     seen->level = level;
     assert_in_range(strlen(line), 0, TRACE_LINE_SIZE_MAX - 1);
-    strcpy(seen->line, line);
+    memcpy(seen->line, line, strlen(line) + 1);
 }
 
 static void test_a_line_reaches_the_sink_with_its_level(void **state)

@@ -189,6 +189,29 @@ static void test_a_weak_key_is_forged(void **state)
     assert_int_equal(read_text(text), ST_FORGED);
 }
 
+/* The key whose seed is all 7, plus the point of order 2, and a proof made so that this point drops
+ * out of the equation: it verifies here, while a library with another equation refuses it. */
+static void test_a_key_of_mixed_order_is_forged_although_its_proof_verifies(void **state)
+{
+    (void)state;
+    static const char key_text[] = "A7WTnB1jrfVBCq+E7NE6Bmq4iVFBQYRtveEVluu5LdM=";
+    static const char proof_text[] =
+        "LxEyymGrON/wDy/qMijyTGxx1YCFuA5H4ZUVyyfo0EcXxfypdttcGtAtWwQWwiuny"
+        "6OKYqJg0LxSQ3vt8/PSDg==";
+    struct public_key key;
+    struct signature proof;
+    char text[KEY_LINE_SIZE_MAX];
+    uint8_t message[KEY_LINE_SIZE_MAX];
+    assert_int_equal(base64_decode(bytes_of_text(key_text), key.bytes, PUBLIC_KEY_SIZE), ST_OK);
+    assert_int_equal(base64_decode(bytes_of_text(proof_text), proof.bytes, SIGNATURE_SIZE), ST_OK);
+    struct buf buf = buf_of(message, sizeof message);
+    buf_put(&buf, BYTES_LITERAL("HOLDFAST-KEY-LINE-1\0holdfast-node-1\0edge-7\0"));
+    buf_put(&buf, bytes_of(key.bytes, PUBLIC_KEY_SIZE));
+    assert_true(sign_verify(&key, buf_bytes(&buf), &proof));
+    snprintf(text, sizeof text, "holdfast-node-1 edge-7 %s %s", key_text, proof_text);
+    assert_int_equal(read_text(text), ST_FORGED);
+}
+
 static void test_a_refused_line_leaves_the_result_alone(void **state)
 {
     char line[KEY_LINE_SIZE_MAX];
@@ -214,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_a_proof_holds_for_its_kind_and_name_only),
         cmocka_unit_test(test_kinds_and_names_outside_the_rules_are_malformed),
         cmocka_unit_test(test_a_weak_key_is_forged),
+        cmocka_unit_test(test_a_key_of_mixed_order_is_forged_although_its_proof_verifies),
         cmocka_unit_test(test_a_refused_line_leaves_the_result_alone),
     };
     return cmocka_run_group_tests(tests, open_key, close_key);

@@ -14,29 +14,36 @@
 /* The payloads of control entries are another room's format; for the header they are bytes. */
 struct sample {
     const char *section, *payload;
+    size_t payload_size;
     struct evidence_header fields;
 };
 
+#define PAYLOAD(text) (text), sizeof(text) - 1
+
 static const struct sample samples[] = {
-    {"genesis", "\x91\xa7genesis", {.type = EVIDENCE_GENESIS, .codec = CODEC_MSGPACK, .flags = 1}},
-    {"type", "\x92\xcd\x01\x00\xa5speed", {.type = EVIDENCE_TYPE, .codec = CODEC_MSGPACK}},
-    {"reading", "{\"speed\":13.9}", {.type = EVIDENCE_FIRST_NAMED, .flags = 3}},
+    {"genesis",
+     PAYLOAD("\x91\xa7genesis"),
+     {.type = EVIDENCE_GENESIS, .codec = CODEC_MSGPACK, .flags = 1}},
+    {"type", PAYLOAD("\x92\xcd\x01\x00\xa5speed"), {.type = EVIDENCE_TYPE, .codec = CODEC_MSGPACK}},
+    {"reading", PAYLOAD("{\"speed\":13.9}"), {.type = EVIDENCE_FIRST_NAMED, .flags = 3}},
     {"alarm_without_time",
-     "brake failure",
+     PAYLOAD("brake failure"),
      {.type = EVIDENCE_FIRST_NAMED,
       .flags = EVIDENCE_FLAG_TIME_UNTRUSTED,
       .wall_ns = -1,
       .clock_uncertainty_ms = CLOCK_NEVER_SYNCHRONISED,
       .boot_count = 2}},
     {"best_effort_empty",
-     "",
+     PAYLOAD(""),
      {.type = 0xFFFF,
       .flags = 5 | EVIDENCE_FLAG_BEST_EFFORT,
       .mono_ns = UINT64_MAX,
       .clock_uncertainty_ms = 250,
       .boot_count = UINT32_MAX}},
-    {"heartbeat", "\x90", {.type = EVIDENCE_HEARTBEAT, .codec = CODEC_MSGPACK, .flags = 4}},
-    {"close", "\x90", {.type = EVIDENCE_CLOSE, .codec = CODEC_MSGPACK, .flags = 1}},
+    {"heartbeat",
+     PAYLOAD("\x90"),
+     {.type = EVIDENCE_HEARTBEAT, .codec = CODEC_MSGPACK, .flags = 4}},
+    {"close", PAYLOAD("\x90"), {.type = EVIDENCE_CLOSE, .codec = CODEC_MSGPACK, .flags = 1}},
 };
 
 static struct test_log log_of_samples;
@@ -45,7 +52,8 @@ static int open_log(void **state)
 {
     test_log_open(&log_of_samples, "edge-7", 7);
     for (size_t i = 0; i < COUNT_OF(samples); i++) {
-        test_log_append(&log_of_samples, samples[i].fields, bytes_of_text(samples[i].payload));
+        test_log_append(&log_of_samples, samples[i].fields,
+                        bytes_of(samples[i].payload, samples[i].payload_size));
     }
     *state = &log_of_samples;
     return 0;
@@ -126,7 +134,7 @@ static void test_stored_headers_decode_and_encode_to_the_same_bytes(void **state
         assert_true(header.clock_uncertainty_ms == fields->clock_uncertainty_ms);
         assert_true(header.hlc == fields->hlc);
         assert_memory_equal(header.key_id.bytes, fields->key_id.bytes, KEY_ID_SIZE);
-        assert_true(header.payload_len == strlen(samples[i].payload));
+        assert_true(header.payload_len == samples[i].payload_size);
         assert_true(digest_equal(&header.payload_hash, &fields->payload_hash));
         assert_true(digest_equal(&header.prev_hash, &fields->prev_hash));
     }

@@ -18,9 +18,14 @@ struct run {
     struct db *db;      /* open when the run ended by a failure */
 };
 
-static struct run run_on(struct sim_disk *disk)
+static struct sim_disk *disk_of_test;
+
+static struct run run_on_new_disk(uint64_t seed)
 {
-    return (struct run){.disk = disk, .options = fixture_options(disk)};
+    /* A test that failed has left its disk behind. */
+    sim_disk_close(disk_of_test);
+    disk_of_test = sim_disk_open("test-crash", seed);
+    return (struct run){.disk = disk_of_test, .options = fixture_options(disk_of_test)};
 }
 
 static enum status session(struct run *run, uint64_t until)
@@ -53,12 +58,13 @@ static void end_run(struct run *run)
 {
     db_close(run->db);
     sim_disk_close(run->disk);
+    disk_of_test = NULL;
 }
 
 /* Cuts the power at one call and returns how many committed groups are missing afterwards. */
 static uint64_t lost_at(uint64_t call, uint64_t seed, const char *pragma, bool *was_cut)
 {
-    struct run run = run_on(sim_disk_open("test-crash", seed));
+    struct run run = run_on_new_disk(seed);
     run.pragma = pragma;
     sim_disk_cut_after(run.disk, call);
     run_all(&run);
@@ -112,7 +118,7 @@ static void test_without_full_synchronisation_commits_are_lost(void **state)
 /* One run with one fault; returns false when nothing met it. */
 static bool survives(const struct sim_disk_fault *fault, uint64_t seed)
 {
-    struct run run = run_on(sim_disk_open("test-fault", seed));
+    struct run run = run_on_new_disk(seed);
     sim_disk_fail(run.disk, fault);
     run_all(&run);
     const bool was_met = sim_disk_fault_met(run.disk);
@@ -173,7 +179,7 @@ static void test_a_commit_after_a_failed_sync_and_a_kill_is_not_built_on_sand(vo
     (void)state;
     bool was_met = true;
     for (uint64_t call = 0; was_met; call++) {
-        struct run run = run_on(sim_disk_open("test-sync", call));
+        struct run run = run_on_new_disk(call);
         sim_disk_fail(run.disk,
                       &(struct sim_disk_fault){.operations = SIM_DISK_SYNC, .call = call});
         run_all(&run);
@@ -196,7 +202,7 @@ static void test_a_commit_after_a_failed_sync_and_a_kill_is_not_built_on_sand(vo
 static void test_a_full_disk_loses_nothing_and_works_again_with_room(void **state)
 {
     (void)state;
-    struct run run = run_on(sim_disk_open("test-full", 1));
+    struct run run = run_on_new_disk(1);
     for (uint64_t capacity = 8 * 1024; capacity < 256 * 1024; capacity += 1000) {
         sim_disk_set_capacity(run.disk, capacity);
         run.db = NULL;
@@ -223,7 +229,7 @@ static void test_a_full_disk_loses_nothing_and_works_again_with_room(void **stat
 static void test_a_full_disk_can_be_read_after_a_crash(void **state)
 {
     (void)state;
-    struct run run = run_on(sim_disk_open("test-full-read", 1));
+    struct run run = run_on_new_disk(1);
     assert_int_equal(session(&run, 6), ST_OK);
     sim_disk_crash(run.disk);
     db_close(run.db);

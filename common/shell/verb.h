@@ -1,0 +1,29 @@
+/* verb.h - sends one VERB request and shows its replies: what most admin verbs are. */
+#ifndef HOLDFAST_COMMON_SHELL_VERB_H
+#define HOLDFAST_COMMON_SHELL_VERB_H
+
+#include "common/shell/cli.h"
+#include "common/shell/control_session.h"
+#include "common/shell/render.h"
+
+struct verb_request {
+    const char *verb; /* the engine's name of it, "evidence-list" */
+    const struct verb_argument *arguments;
+    size_t argument_count;
+    bool json;
+    bool quiet; /* nothing but errors */
+};
+
+/* The status of the engine's END; its message is in message when it is not ST_OK. */
+MUST_USE enum status verb_run(struct control_session *session, const struct verb_request *request,
+                              struct buf *message);
+
+/* Reads the replies to one request up to its END and renders them; the END's status. */
+MUST_USE enum status replies_render(struct control_session *session, struct unpacker *unpacker,
+                                    struct control_reply *reply, struct render *render,
+                                    struct buf *message);
+
+/* A render to stdout and stderr; progress when stderr is a terminal. */
+MUST_USE enum status render_to_stdout(bool json, bool quiet, struct render **out);
+
+#endif

@@ -1,0 +1,301 @@
+#!/usr/bin/env bash
+# demo.sh - moving objects, edges, a cloud, and every kind of mishap on the way.
+#
+# usage: demo.sh [FILE]    FILE: position reports, one JSON object a line, each with a "station"
+#
+# Without FILE: three edges and a scenario of its own; two edges are fed by MQTT publishers through
+# brokers of their own, the third by "append --lines". With FILE: one edge for each station, all fed
+# by "append --lines". Everything runs on loopback ports in a scratch folder. The exit code is 0 only
+# when nothing was lost and nothing is there twice, counted from the publishers' own lines.
+set -eu
+. "$(dirname "$0")/../integration/lib.sh"
+
+INPUT=${1:-}
+STEP=0
+
+step()
+{
+    STEP=$((STEP + 1))
+    printf '%2d. %s\n' $STEP "$*"
+}
+note() { printf '    %s\n' "$*"; }
+lines_of() { cat "$@" | wc -l; }
+
+# ---- feeding: a publisher repeats, with the same ids, until it holds a receipt for every line ----
+
+declare -A FED_BY=()
+
+feed_once() # node, file, lines a second
+{
+    local node=$1 file=$2 rate=$3
+    if [ "${FED_BY[$node]}" = mqtt ]; then
+        "$BIN/demo/scenario" publish --port "${PORT_OF[broker-$node]}" --node "$node" --type ais \
+            --id-prefix "$node-" --per-second "$rate" --receipts "$SCRATCH/$node.receipts" "$file"
+    else
+        "$BIN/demo/scenario" pace --per-second "$rate" "$file" |
+            "$EDGE" append --dir "$SCRATCH/$node" --type ais --id-prefix "$node-" --lines --json - \
+                >>"$SCRATCH/$node.appended"
+    fi
+}
+
+feed() # node, file, [lines a second]
+{
+    local try
+    for ((try = 1; try <= 40; try++)); do
+        if feed_once "$1" "$2" "${3:-100000}" >>"$SCRATCH/feed.log" 2>&1; then return 0; fi
+        sleep 0.25
+    done
+    return 1
+}
+
+feed_all() # first half or whole
+{
+    local node name
+    for node in $NODES; do
+        if [ "${FED_BY[$node]}" = mqtt ]; then
+            start "feed-$node" feed "$node" "$SCRATCH/$1/$node.jsonl"
+        fi
+    done
+    for node in $NODES; do
+        if [ "${FED_BY[$node]}" = append ] && [ -z "${PID_OF[feed-$node]:-}" ]; then
+            feed "$node" "$SCRATCH/$1/$node.jsonl" || die "$node is not fed"
+        fi
+    done
+    for node in $NODES; do
+        name=feed-$node
+        if [ -n "${PID_OF[$name]:-}" ]; then
+            finish "$name"
+            [ "$EXIT_CODE" = 0 ] || die "$node is not fed: $(tail -n 2 "$SCRATCH/feed.log")"
+        fi
+    done
+}
+
+# ---- building the world ----
+
+make_scenario()
+{
+    local node
+    mkdir "$SCRATCH/all" "$SCRATCH/half"
+    if [ -n "$INPUT" ]; then
+        [ -r "$INPUT" ] || die "cannot read $INPUT"
+        cp "$INPUT" "$SCRATCH/scenario.jsonl"
+    else
+        "$BIN/demo/scenario" generate --nodes 3 --seconds 29 --seed 1 --ships 240 \
+            >"$SCRATCH/scenario.jsonl"
+    fi
+    NODES=$("$BIN/demo/scenario" split "$SCRATCH/scenario.jsonl" "$SCRATCH/all" | sort)
+    for node in $NODES; do
+        head -n $((($(lines_of "$SCRATCH/all/$node.jsonl") + 1) / 2)) "$SCRATCH/all/$node.jsonl" \
+            >"$SCRATCH/half/$node.jsonl"
+    done
+    # The busiest station has the accident.
+    VICTIM=$(wc -l "$SCRATCH"/all/*.jsonl | sort -rn | sed -n 's/.*all\/\(.*\)\.jsonl$/\1/p' | head -n 1)
+}
+
+start_world()
+{
+    local node fed_by_append=0
+    broker_start cloud-broker
+    cloud_init
+    for node in $NODES; do edge_init "$node"; done
+    cloud_start cloud-broker
+    link_start link cloud-broker
+    # Of three edges the last one that is not the victim is fed by append.
+    for node in $NODES; do
+        FED_BY[$node]=append
+        if [ -z "$INPUT" ] && { [ "$node" = "$VICTIM" ] || [ $fed_by_append = 1 ]; }; then
+            FED_BY[$node]=mqtt
+            broker_start "broker-$node"
+            edge_links "$node" link "broker-$node"
+        else
+            fed_by_append=1
+            edge_links "$node" link -
+        fi
+        edge_start "$node"
+    done
+}
+
+all_settled()
+{
+    local node
+    for node in $WAITING; do
+        if edge_settled "$node"; then
+            WAITING=$(printf '%s\n' $WAITING | grep -vx -- "$node" || true)
+        else
+            return 1
+        fi
+    done
+}
+
+wait_settled() # seconds
+{
+    WAITING=$NODES
+    local end=$((SECONDS + $1))
+    until all_settled; do
+        [ $SECONDS -lt $end ] || die "still pending after $1 s: $(printf '%s ' $WAITING)"
+        sleep 0.1
+    done
+}
+
+cloud_entries() { "$CLOUD" status --dir "$SCRATCH/cloud" --json | json entries; }
+
+# ---- the story ----
+
+mishaps()
+{
+    local victim_lines
+    step "The first half of the reports is published."
+    feed_all half
+    wait_settled 20
+    note "The cloud's store holds all of it; no edge has anything pending."
+
+    step "The link to the cloud is cut. Publishing goes on: every publisher now sends its whole"
+    note "file, first half included, with the same ids."
+    link_cut link
+    victim_lines=$(lines_of "$SCRATCH/all/$VICTIM.jsonl")
+    start "feed-$VICTIM" feed "$VICTIM" "$SCRATCH/all/$VICTIM.jsonl" $((victim_lines * 2))
+
+    step "The edge $VICTIM is killed (SIGKILL) while its publisher is at work, and started again."
+    sleep 0.4
+    crash "$VICTIM"
+    sleep 0.2
+    edge_start "$VICTIM"
+    feed_all all
+    note "Its publisher repeated what had no receipt. All $(lines_of "$SCRATCH"/all/*.jsonl) reports have one."
+
+    step "The cloud's broker is killed, and everything that it kept on its disk is deleted."
+    crash cloud-broker
+    broker_forget cloud-broker
+
+    step "The cloud consumer is killed too."
+    crash cloud
+
+    step "All is restored: broker, consumer, link."
+    broker_start cloud-broker
+    cloud_start cloud-broker
+    link_mend link
+    wait_settled 30
+    note "Every edge says: nothing pending, all of it acknowledged by the cloud's store."
+}
+
+# ---- judging ----
+
+verify_all()
+{
+    local node
+    step "Every log is verified, on each edge and in the cloud: each hash, signature, link, tree root."
+    for node in $NODES; do
+        "$EDGE" verify --dir "$SCRATCH/$node" >"$SCRATCH/$node.verified" 2>&1 ||
+            die "$node: $(tail -n 1 "$SCRATCH/$node.verified")"
+    done
+    "$CLOUD" evidence verify --dir "$SCRATCH/cloud" >"$SCRATCH/cloud.verified" 2>&1 ||
+        die "cloud: $(tail -n 1 "$SCRATCH/cloud.verified")"
+    note "$(tail -n 1 "$SCRATCH/cloud.verified")"
+}
+
+# From the publishers' lines and receipts, and from what the cloud lists: not from any counter.
+count_all()
+{
+    local node list=$SCRATCH/list
+    "$CLOUD" evidence list --dir "$SCRATCH/cloud" --json |
+        json node log sequence hash payload_hash type_name >"$list"
+    line_hashes "$SCRATCH"/all/*.jsonl >"$SCRATCH/published"
+    awk -F '\t' '$6 == "ais" { print $5 }' "$list" | sort >"$SCRATCH/stored"
+    for node in $NODES; do
+        if [ -f "$SCRATCH/$node.receipts" ]; then cut -d ' ' -f 2- "$SCRATCH/$node.receipts"; fi
+        if [ -s "$SCRATCH/$node.appended" ]; then
+            json log sequence hash <"$SCRATCH/$node.appended" | tr '\t' ' ' | grep -v '^-' || true
+        fi
+    done | sort -u >"$SCRATCH/receipts"
+    awk -F '\t' '{ print $2, $3, $4 }' "$list" | sort -u >"$SCRATCH/places"
+    ACCEPTED=$(lines_of "$SCRATCH/receipts")
+    STORED=$(lines_of "$SCRATCH/stored")
+    LOST=$(comm -23 "$SCRATCH/published" "$SCRATCH/stored" | wc -l)
+    DUPLICATED=$(comm -13 "$SCRATCH/published" "$SCRATCH/stored" | wc -l)
+    BROKEN_RECEIPTS=$(comm -23 "$SCRATCH/receipts" "$SCRATCH/places" | wc -l)
+    VERIFIED=$(awk -F '\t' 'END { print NR }' "$list")
+}
+
+# Only sha256sum and openssl: no program of this project takes part in the judgement.
+third_party()
+{
+    local node=$VICTIM sequence=4 folder=$SCRATCH/third part
+    step "A third party checks one entry ($node, sequence $sequence) with sha256sum and openssl alone."
+    mkdir "$folder"
+    for part in header signature payload; do
+        "$CLOUD" evidence show --dir "$SCRATCH/cloud" "$node" $sequence --raw $part >"$folder/$part"
+    done
+    {
+        printf '\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00'
+        key_line "$SCRATCH/$node.key" | cut -d ' ' -f 3 | base64 -d
+    } >"$folder/key.der"
+    openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey "$folder/key.der" \
+        -in "$folder/header" -sigfile "$folder/signature" >"$folder/verdict" 2>&1 ||
+        die "openssl: $(cat "$folder/verdict")"
+    note "openssl says of header and signature: $(head -n 1 "$folder/verdict")"
+    [ "$(sha256sum <"$folder/payload" | cut -c 1-64)" = \
+        "$(tail -c +129 "$folder/header" | head -c 32 | od -An -v -tx1 | tr -d ' \n')" ] ||
+        die "the payload's SHA-256 is not the one in the signed header"
+    note "sha256sum of the payload is the one in the signed header."
+}
+
+# Flips one bit in the middle of some payload in a copy; the original stays as it is.
+flip_a_bit() # folder
+{
+    local line file
+    while IFS= read -r line; do
+        line=$(printf '%s' "$line" | tail -c 80 | od -An -v -tx1 | tr -d ' \n')
+        for file in "$1"/*.db; do
+            if "$BIN/integration/flip" "$file" "$line" 30 >/dev/null 2>&1; then return 0; fi
+        done
+    done < <(shuf -n 50 --random-source="$SCRATCH/all/$VICTIM.jsonl" "$SCRATCH/all/$VICTIM.jsonl")
+    return 1
+}
+
+tamper()
+{
+    local name verb code
+    step "One bit inside a payload is flipped, in a copy of the cloud's and of an edge's database."
+    for name in cloud "$VICTIM"; do
+        cp -r "$SCRATCH/$name" "$SCRATCH/forged"
+        flip_a_bit "$SCRATCH/forged" || die "no payload found in the copy of $name"
+        code=0
+        if [ "$name" = cloud ]; then verb=("$CLOUD" evidence verify); else verb=("$EDGE" verify); fi
+        "${verb[@]}" --dir "$SCRATCH/forged" >"$SCRATCH/forged.log" 2>&1 || code=$?
+        [ $code = 1 ] || die "verify ended with $code on the forged copy of $name"
+        note "$name: verify ends with exit code 1: $(grep -v '^$' "$SCRATCH/forged.log" | tail -n 1)"
+        rm -r "$SCRATCH/forged"
+    done
+}
+
+table()
+{
+    echo
+    printf '%-34s %12s\n' "edges" "$(wc -w <<<"$NODES")" \
+        "reports published" "$(lines_of "$SCRATCH/published")" \
+        "accepted (receipts)" "$ACCEPTED" "stored in the cloud" "$STORED" "lost" "$LOST" \
+        "duplicated" "$DUPLICATED" "verified entries, control included" "$VERIFIED" \
+        "bytes on the wire, edges to cloud" "${WIRE% *}" \
+        "bytes on the wire, cloud to edges" "${WIRE#* }" "seconds" "$SECONDS"
+    echo
+}
+
+SECONDS=0
+rig_begin
+make_scenario
+step "$(wc -w <<<"$NODES") edges, a broker and a cloud start on loopback ports in $SCRATCH."
+start_world
+mishaps
+verify_all
+WIRE=$(link_bytes link)
+count_all
+third_party
+for name in $NODES cloud; do stop "$name"; done
+tamper
+table
+if [ "$LOST" != 0 ] || [ "$DUPLICATED" != 0 ] || [ "$BROKEN_RECEIPTS" != 0 ] ||
+    [ "$ACCEPTED" != "$STORED" ]; then
+    echo "FAILED: $LOST lost, $DUPLICATED duplicated, $BROKEN_RECEIPTS receipts without their entry."
+    exit 1
+fi
+echo "Nothing was lost, and nothing is there twice."
