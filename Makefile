@@ -169,7 +169,8 @@ UNIT_TESTS := $(call test_program,$(UNIT_SOURCES))
 SCENARIO_TESTS := $(call test_program,$(SCENARIO_SOURCES))
 INTEGRATION_TESTS := $(call test_program,$(INTEGRATION_SOURCES))
 $(foreach t,$(UNIT_SOURCES),$(call program,$(call test_program,$(t)),$(t),\
-	$(sort $(NEEDS_$(call room_of_test,$(t))) $(NEEDS_data)) support simparts,-lcmocka -ljansson -lpthread))
+	$(sort $(NEEDS_$(call room_of_test,$(t))) $(NEEDS_data)) support simparts,\
+	-lcmocka -ljansson -lpthread))
 $(foreach t,$(SCENARIO_SOURCES),$(call program,$(call test_program,$(t)),$(t),\
 	$(ENGINES) support simparts sim,-lcmocka))
 $(foreach t,$(INTEGRATION_SOURCES),$(call program,$(call test_program,$(t)),$(t),\
@@ -224,7 +225,8 @@ check: fmt-check ## everything before a commit, under a minute
 		$(if $(SWARM),"exit:sim-smoke:$(SWARM) --seed $(SEED) --count 50")
 
 unit: $(UNIT_TESTS) $(if $(ROOM),,$(SCENARIO_TESTS)) ## unit tests; ROOM=common/wire: of one room
-	@$(RUN) --build $(BUILD) $(UNIT_TESTS) $(UNIT_SCRIPTS) $(if $(ROOM),,$(SCENARIO_TESTS)) $(TIDY_TESTS)
+	@$(RUN) --build $(BUILD) $(UNIT_TESTS) $(UNIT_SCRIPTS) \
+		$(if $(ROOM),,$(SCENARIO_TESTS)) $(TIDY_TESTS)
 
 vectors-accept: $(UNIT_TESTS) ## write the golden vectors anew; read the diff before you commit
 	@HOLDFAST_ACCEPT_VECTORS=1 $(RUN) --build $(BUILD) $(UNIT_TESTS)

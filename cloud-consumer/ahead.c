@@ -95,8 +95,8 @@ enum status cloud_ahead(struct cloud *cloud, struct node_row *node, const struct
         return ST_OK;
     }
     /* A log that is not known yet is made only for an entry that is proved. */
-    if (log.id == 0 && !evidence_signature_ok(&log.key, &run->entries[0].header,
-                                              &run->entries[0].signature)) {
+    if (log.id == 0 &&
+        !evidence_signature_ok(&log.key, &run->entries[0].header, &run->entries[0].signature)) {
         cloud_refuse(cloud, REFUSAL_ENTRY);
         return ST_OK;
     }

@@ -1,6 +1,6 @@
 /* audit.c - the ingest rule binds every entry to a signed root; the auditor verifies each entry's
- * own signature afterwards, when nothing else is to do. Its cursor is kept with each log, so that no
- * entry is forgotten and none is verified twice. What it finds is the node's own doing, proved by
+ * own signature afterwards, when nothing else is to do. Its cursor is kept with each log, so that
+ * no entry is forgotten and none is verified twice. What it finds is the node's own doing, proved by
  * the root that the node signed: it is recorded and alarmed, never repaired. */
 #include "cloud-consumer/engine.h"
 
@@ -84,8 +84,8 @@ enum status cloud_audit_slice(struct cloud *cloud)
     status = STORE(cloud, node_next, log.node - 1, &node);
     if (status == ST_OK && node.id != log.node) status = ST_TAMPERED;
     if (status == ST_OK) {
-        status = cloud_stored_run(cloud, log.id, &log.log, &node.name, audit->verified + 1,
-                                  &stored);
+        status =
+            cloud_stored_run(cloud, log.id, &log.log, &node.name, audit->verified + 1, &stored);
     }
     if (status == ST_OK) {
         audit->found = true;

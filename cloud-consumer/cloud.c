@@ -53,8 +53,8 @@ static enum status scratch_open(struct cloud *cloud)
     cloud->loss = malloc(sizeof *cloud->loss);
     cloud->jobs = calloc(CLOUD_JOBS_MAX, sizeof *cloud->jobs);
     const void *const all[] = {
-        cloud->run,   cloud->stored.run, cloud->verdict,  cloud->hello, cloud->hello_reply,
-        cloud->ack,   cloud->held_ack,   cloud->request,  cloud->loss,  cloud->jobs,
+        cloud->run, cloud->stored.run, cloud->verdict, cloud->hello, cloud->hello_reply,
+        cloud->ack, cloud->held_ack,   cloud->request, cloud->loss,  cloud->jobs,
     };
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (all[i] == NULL) return ST_NO_MEMORY;
@@ -156,9 +156,9 @@ void cloud_close(struct cloud *cloud)
     for (size_t i = 0; cloud->jobs != NULL && i < CLOUD_JOBS_MAX; i++)
         hasher_close(cloud->jobs[i].hasher);
     void *const memory[] = {
-        cloud->run,         cloud->stored.run,  cloud->verdict,           cloud->hello,
-        cloud->hello_reply, cloud->ack,         cloud->held_ack,          cloud->request,
-        cloud->loss,        cloud->jobs,        cloud->stored.body.data,  cloud->stored.plain.data,
+        cloud->run,         cloud->stored.run,   cloud->verdict,          cloud->hello,
+        cloud->hello_reply, cloud->ack,          cloud->held_ack,         cloud->request,
+        cloud->loss,        cloud->jobs,         cloud->stored.body.data, cloud->stored.plain.data,
         cloud->plain.data,  cloud->encoded.data, cloud->entries.data,     cloud->payload.data,
         cloud->body.data,
     };

@@ -22,9 +22,9 @@
 #include "topics/topics.h"
 
 enum {
-    CLOUD_WINDOW_MAX = 64,      /* publishes without PUBACK; also bounded by the broker */
-    REPLY_SLOTS_MAX = 1024,     /* nodes that wait for an acknowledgement */
-    RANGE_ASKED_MAX = 64,       /* gaps remembered so that none is asked for too often */
+    CLOUD_WINDOW_MAX = 64,  /* publishes without PUBACK; also bounded by the broker */
+    REPLY_SLOTS_MAX = 1024, /* nodes that wait for an acknowledgement */
+    RANGE_ASKED_MAX = 64,   /* gaps remembered so that none is asked for too often */
     RANGE_ASK_INTERVAL_MS = 1000,
     LOGS_EMPTY_MAX = 16,        /* logs of a node that are only announced */
     REFUSED_SAMPLES_BATCH = 16, /* sampled refused frames of one batch */
@@ -127,7 +127,7 @@ struct run_claim {
 };
 
 struct verdict {
-    struct log_row after; /* the log's row when the run is accepted */
+    struct log_row after;  /* the log's row when the run is accepted */
     bool announced_forked; /* a signed checkpoint says otherwise for a size on the way */
     size_t poison_count, type_count;
     struct poison_entry poison[RUN_ENTRIES_MAX];
@@ -205,8 +205,9 @@ bool cloud_session_has_window(const struct cloud *cloud);
 const char *cloud_session_words(const struct cloud *cloud);
 /* A signed frame of the cloud's as a PUBLISH effect; node NULL where the topic has none. The body
  * is what stands in cloud->body. */
-MUST_USE enum status cloud_publish(struct cloud *cloud, struct effects *effects, enum topic_id topic,
-                                   const struct node_name *node, enum frame_kind kind);
+MUST_USE enum status cloud_publish(struct cloud *cloud, struct effects *effects,
+                                   enum topic_id topic, const struct node_name *node,
+                                   enum frame_kind kind);
 
 /* receive.c: from a message to a frame that is proved authentic. */
 MUST_USE enum status cloud_receive(struct cloud *cloud, const struct mqtt_message *message);
@@ -261,8 +262,7 @@ MUST_USE enum status cloud_part(struct cloud *cloud, struct node_row *node,
 
 enum parts_state { PARTS_GOOD, PARTS_MISSING, PARTS_BAD };
 MUST_USE enum status cloud_parts_check(struct cloud *cloud, const struct log_row *log,
-                                       const struct evidence_header *header,
-                                       enum parts_state *out);
+                                       const struct evidence_header *header, enum parts_state *out);
 MUST_USE enum status cloud_parts_drop(struct cloud *cloud, struct node_row *node,
                                       struct log_row *log);
 uint64_t cloud_parts_staged(const struct log_row *log); /* bytes */
@@ -270,9 +270,9 @@ uint32_t cloud_parts_count(uint64_t payload_len);
 
 /* stored.c: runs read back. *out is valid until the next call. ST_NOT_FOUND: nothing at or after
  * the sequence; the run found may begin after it. ST_TAMPERED: it cannot be decoded. */
-MUST_USE enum status cloud_stored_run(struct cloud *cloud, int64_t log,
-                                      const struct log_id *log_id, const struct node_name *node,
-                                      uint64_t sequence, const struct stored_run **out);
+MUST_USE enum status cloud_stored_run(struct cloud *cloud, int64_t log, const struct log_id *log_id,
+                                      const struct node_name *node, uint64_t sequence,
+                                      const struct stored_run **out);
 /* The stored hash of one entry; *there false: lost, or never stored. */
 MUST_USE enum status cloud_stored_hash(struct cloud *cloud, const struct log_row *log,
                                        const struct node_name *node, uint64_t sequence,

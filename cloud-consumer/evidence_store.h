@@ -64,14 +64,14 @@ struct log_row {
     uint64_t audited;            /* entry signatures 1..audited were verified */
     uint64_t staged_sequence;    /* large payload whose parts come in; 0: none */
     uint32_t staged_parts;
-    uint64_t staged_len;      /* the whole payload's size */
-    uint64_t parts_failed;    /* sequence whose whole parts did not match its header */
-    uint64_t entry_count;     /* entries held */
-    uint64_t byte_count;      /* bytes of their stored runs and payload parts */
-    uint64_t pending_count;   /* entries ahead of the head */
-    uint64_t rejected_count;  /* poison entries */
-    uint64_t fork_count;      /* entries of other branches */
-    bool has_previous;        /* the log that this one follows, as its GENESIS says */
+    uint64_t staged_len;     /* the whole payload's size */
+    uint64_t parts_failed;   /* sequence whose whole parts did not match its header */
+    uint64_t entry_count;    /* entries held */
+    uint64_t byte_count;     /* bytes of their stored runs and payload parts */
+    uint64_t pending_count;  /* entries ahead of the head */
+    uint64_t rejected_count; /* poison entries */
+    uint64_t fork_count;     /* entries of other branches */
+    bool has_previous;       /* the log that this one follows, as its GENESIS says */
     struct log_id previous;
     int64_t created_ms;
 };

@@ -217,8 +217,7 @@ static enum status store_beside(struct cloud *cloud, struct node_row *node,
         TRY(STORE(cloud, type_add, after->id, type->number, type->name));
     }
     if (claim->loss != NULL) TRY(STORE(cloud, loss_add, after->id, claim->loss));
-    if (verdict->announced_forked)
-        TRY(fork_checkpoint(cloud, node, &claim->log->announced, after));
+    if (verdict->announced_forked) TRY(fork_checkpoint(cloud, node, &claim->log->announced, after));
     if (after->pending_count > 0) {
         TRY(cloud_ahead_meet(cloud, node, claim->run, after));
         /* Those that a LOSS entry has gone over stay: they are all there is of their range. */
@@ -357,9 +356,8 @@ static enum status find_loss(struct cloud *cloud, const struct log_row *log,
     return ST_NOT_FOUND;
 }
 
-static enum status ingest_above_gap(struct cloud *cloud, struct node_row *node,
-                                    struct log_row *log, struct run_claim *claim,
-                                    const struct envelope *envelope)
+static enum status ingest_above_gap(struct cloud *cloud, struct node_row *node, struct log_row *log,
+                                    struct run_claim *claim, const struct envelope *envelope)
 {
     const struct evidence_run *const run = claim->run;
     if (log->frozen) {
@@ -419,8 +417,8 @@ static enum status ingest_once(struct cloud *cloud, struct node_row *node,
     return continue_log(cloud, node, &log, &claim, envelope);
 }
 
-enum status cloud_ingest(struct cloud *cloud, struct node_row *node,
-                         const struct evidence_run *run, const struct envelope *envelope)
+enum status cloud_ingest(struct cloud *cloud, struct node_row *node, const struct evidence_run *run,
+                         const struct envelope *envelope)
 {
     if (run->count > 0 && !cloud_sequence_ok(run->first_sequence)) {
         cloud_refuse(cloud, REFUSAL_BODY);

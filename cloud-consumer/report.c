@@ -335,8 +335,7 @@ enum status cloud_report_request(struct cloud *cloud, const struct event *event,
 {
     struct control_request *const request = cloud->request;
     const uint32_t client = event->client;
-    const enum status read =
-        control_request_decode(cloud->unpacker, event->request, request);
+    const enum status read = control_request_decode(cloud->unpacker, event->request, request);
     if (status_class_of(read) == STATUS_CLASS_STOP) return read;
     if (read != ST_OK || request->kind != REQUEST_VERB) {
         cloud_reply_end(effects, client, ST_USAGE, "a cloud consumer does not take such a request");

@@ -75,8 +75,8 @@ struct payload_job {
 struct cloud_job {
     enum job_kind kind;
     uint32_t client;
-    int64_t node;  /* 0: all */
-    int64_t after; /* nodes: the last one told */
+    int64_t node;          /* 0: all */
+    int64_t after;         /* nodes: the last one told */
     struct hasher *hasher; /* of its own: a hash may span slices */
     struct list_job list;
     struct verify_job verify;

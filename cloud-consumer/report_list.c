@@ -89,8 +89,7 @@ enum status cloud_type_words(struct cloud *cloud, int64_t log, uint16_t type,
 }
 
 /* Adds up to SLICE_ROWS_MAX logs to the merge. */
-static enum status collect_logs(struct cloud *cloud, struct cloud_job *job,
-                                struct effects *effects)
+static enum status collect_logs(struct cloud *cloud, struct cloud_job *job, struct effects *effects)
 {
     struct list_job *const list = &job->list;
     for (int i = 0; i < SLICE_ROWS_MAX; i++) {

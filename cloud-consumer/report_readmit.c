@@ -1,13 +1,12 @@
-/* report_readmit.c - judges rejected entries again, after an upgrade that knows more types or rules.
- * The chain went on over them long ago: readmitting changes no byte of evidence, it only says that
+/* report_readmit.c - judges rejected entries again, after an upgrade that knows more types or
+ * rules. The chain went on over them long ago: readmitting changes no byte of evidence, it only says that
  * the entry counts from now on. */
 #include "cloud-consumer/report.h"
 
 /* The log as it stood just before the entry, as far as judging one entry needs it. Names of types
  * that came later count too: the node knew them, and they are in the chain. */
 static enum status state_before(struct cloud *cloud, const struct log_row *log,
-                                const struct node_row *node, uint64_t sequence,
-                                struct log_row *out)
+                                const struct node_row *node, uint64_t sequence, struct log_row *out)
 {
     *out = *log;
     out->closed = false;
@@ -38,12 +37,11 @@ static enum status state_before(struct cloud *cloud, const struct log_row *log,
 }
 
 static enum status judge_again(struct cloud *cloud, int64_t log_id, const struct kept_entry *kept,
-                               bool *acceptable, struct log_row *log)
+                               bool *acceptable, struct log_row *log, struct named_type *type)
 {
     struct node_row node;
     struct log_row state;
     struct evidence_header header;
-    struct named_type type;
     struct digest hash;
     bool there = false;
     *acceptable = false;
@@ -59,13 +57,15 @@ static enum status judge_again(struct cloud *cloud, int64_t log_id, const struct
     if (kept->reason == POISON_PARTS) return ST_OK; /* the payload is still not the right one */
     TRY(state_before(cloud, log, &node, kept->sequence, &state));
     if (log->closed && kept->reason == POISON_CLOSED) return ST_OK;
-    *acceptable = cloud_judge_entry(cloud, &header, &kept->entry, &state, &type) == POISON_NONE;
+    *acceptable = cloud_judge_entry(cloud, &header, &kept->entry, &state, type) == POISON_NONE;
+    if (*acceptable) log->type_count = state.type_count;
     return ST_OK;
 }
 
 static enum status readmit(struct cloud *cloud, int64_t rejected, const struct kept_entry *kept,
-                           struct log_row *log)
+                           const struct named_type *type, struct log_row *log)
 {
+    if (type->number != 0) TRY(STORE(cloud, type_add, log->id, type->number, type->name));
     TRY(STORE(cloud, readmit, rejected, cloud_wall_ms(cloud)));
     TRY(STORE(cloud, range_remove, log->id, RANGE_REJECTED, kept->sequence));
     if (log->rejected_count > 0) log->rejected_count--;
@@ -84,30 +84,30 @@ static void end_job(struct cloud_job *job, struct effects *effects)
                   (unsigned long long)sums->readmitted, (unsigned long long)sums->still_rejected);
 }
 
-enum status cloud_readmit_slice(struct cloud *cloud, struct cloud_job *job,
-                                struct effects *effects)
+enum status cloud_readmit_slice(struct cloud *cloud, struct cloud_job *job, struct effects *effects)
 {
     for (int i = 0; i < SLICE_RUNS_MAX; i++) {
         struct kept_entry kept;
         struct log_row log;
+        struct named_type type = {0};
         int64_t log_id = 0;
         bool acceptable = false;
         cloud->payload.size = 0;
         cloud->payload.overflow = false;
-        enum status status = STORE(cloud, rejected_next, &job->readmit.after, &cloud->payload,
-                                   &log_id, &kept);
+        enum status status =
+            STORE(cloud, rejected_next, &job->readmit.after, &cloud->payload, &log_id, &kept);
         if (status == ST_NOT_FOUND) {
             end_job(job, effects);
             return ST_OK;
         }
-        if (status == ST_OK) status = judge_again(cloud, log_id, &kept, &acceptable, &log);
+        if (status == ST_OK) status = judge_again(cloud, log_id, &kept, &acceptable, &log, &type);
         if (status != ST_OK && status != ST_TAMPERED) return status;
         if (status == ST_OK && job->node != 0 && log.node != job->node) continue;
         if (!acceptable) {
             job->readmit.still_rejected++;
             continue;
         }
-        TRY(readmit(cloud, job->readmit.after, &kept, &log));
+        TRY(readmit(cloud, job->readmit.after, &kept, &type, &log));
         job->readmit.readmitted++;
     }
     return ST_OK;

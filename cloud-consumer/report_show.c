@@ -177,8 +177,7 @@ static enum status put_payload(struct cloud *cloud, uint32_t client, struct effe
     return ST_OK;
 }
 
-enum status cloud_payload_slice(struct cloud *cloud, struct cloud_job *job,
-                                struct effects *effects)
+enum status cloud_payload_slice(struct cloud *cloud, struct cloud_job *job, struct effects *effects)
 {
     struct payload_job *const payload = &job->payload;
     for (int i = 0; i < SLICE_PARTS_MAX && payload->part < payload->parts; i++) {

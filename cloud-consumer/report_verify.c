@@ -1,6 +1,6 @@
 /* report_verify.c - evidence-verify: believes nothing of what the database says but the bytes that
  * nodes have signed. Each log is walked from its first entry: form, chain, tree, every checkpoint,
- * every entry's own signature, every payload in parts; at the end the log's row must say the same. */
+ * every entry's own signature, every payload in parts; at the end the log's row must agree. */
 #include <string.h>
 
 #include "cloud-consumer/report.h"
@@ -138,8 +138,7 @@ static enum status verify_run(struct cloud *cloud, struct walk *walk,
         tree_append(&verify->tree, cloud->hasher, &leaf, NULL);
     }
     const struct digest root = tree_root(&verify->tree, cloud->hasher);
-    if (run->checkpoint.size != verify->tree.size ||
-        !digest_equal(&root, &run->checkpoint.root))
+    if (run->checkpoint.size != verify->tree.size || !digest_equal(&root, &run->checkpoint.root))
         return tampered(walk, last, "entries up to here do not have the root that was signed");
     if (!checkpoint_ok(&walk->log.key, &walk->node.name, &walk->log.log, &run->checkpoint))
         return tampered(walk, last, "the signature of the checkpoint does not verify");
@@ -234,8 +233,7 @@ enum status cloud_verify_slice(struct cloud *cloud, struct cloud_job *job, struc
     if (status == ST_NOT_FOUND) return tampered(&walk, next, "the entry is missing");
     if (status == ST_TAMPERED) return tampered(&walk, next, "the stored bytes cannot be decoded");
     if (status != ST_OK) return status;
-    if (stored->row.first_sequence < next)
-        return tampered(&walk, next, "two stored runs overlap");
+    if (stored->row.first_sequence < next) return tampered(&walk, next, "two stored runs overlap");
     if (stored->row.first_sequence > next)
         return cross_loss(cloud, &walk, stored->row.first_sequence);
     if (stored->row.last_sequence > verify->target.sequence)

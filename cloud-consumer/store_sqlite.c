@@ -176,8 +176,7 @@ enum status evidence_store_sqlite_create(const struct evidence_store_options *op
 {
     struct db *db = NULL;
     struct db_options open = database_options(options, false);
-    const enum status there =
-        db_open(&open, cloud_migrations, CLOUD_MIGRATION_COUNT, NULL, &db);
+    const enum status there = db_open(&open, cloud_migrations, CLOUD_MIGRATION_COUNT, NULL, &db);
     if (there == ST_OK) {
         db_close(db);
         if (message != NULL) {

@@ -8,7 +8,7 @@
 #include "cloud-consumer/evidence_store.h"
 #include "common/store/db.h"
 
-enum { CLOUD_MIGRATION_COUNT = 3 };
+enum { CLOUD_MIGRATION_COUNT = 4 };
 extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
 
 #define NODE_COLUMNS                                                                               \
@@ -36,23 +36,20 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
       " IFNULL(SUM(audited_seq), 0), (SELECT COUNT(*) FROM alarm) FROM evidence_log")              \
     X(SQL_NODE_FIND, "SELECT " NODE_COLUMNS " FROM node WHERE name = ?1")                          \
     X(SQL_NODE_NEXT, "SELECT " NODE_COLUMNS " FROM node WHERE id > ?1 ORDER BY id LIMIT 1")        \
-    X(SQL_NODE_ADD,                                                                                \
-      "INSERT INTO node VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                  \
+    X(SQL_NODE_ADD, "INSERT INTO node VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")    \
     X(SQL_NODE_SAVE,                                                                               \
       "UPDATE node SET name = ?2, key = ?3, revoked = ?4, added_ms = ?5, last_seen_ms = ?6,"       \
       " nonce = ?7, ack_counter = ?8, staged_bytes = ?9, online = ?10, software = ?11"             \
       " WHERE id = ?1")                                                                            \
     X(SQL_NODE_SUMS,                                                                               \
       "SELECT COUNT(*), IFNULL(SUM(head_seq), 0), IFNULL(SUM(CASE frozen WHEN 0 THEN"              \
-      " MAX(announced_size - head_seq, 0) ELSE 0 END), 0) FROM evidence_log WHERE node = ?1")                                                     \
+      " MAX(announced_size - head_seq, 0) ELSE 0 END), 0) FROM evidence_log WHERE node = ?1")      \
     X(SQL_LOG_FIND, "SELECT " LOG_COLUMNS " FROM evidence_log WHERE node = ?1 AND log_id = ?2")    \
-    X(SQL_LOG_NEXT,                                                                                \
-      "SELECT " LOG_COLUMNS " FROM evidence_log WHERE id > ?1 ORDER BY id LIMIT 1")                \
+    X(SQL_LOG_NEXT, "SELECT " LOG_COLUMNS " FROM evidence_log WHERE id > ?1 ORDER BY id LIMIT 1")  \
     X(SQL_LOG_NEXT_OF_NODE,                                                                        \
       "SELECT " LOG_COLUMNS " FROM evidence_log WHERE node = ?2 AND id > ?1 ORDER BY id LIMIT 1")  \
-    X(SQL_LOG_BEFORE,                                                                              \
-      "SELECT " LOG_COLUMNS                                                                        \
-      " FROM evidence_log WHERE node = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")                   \
+    X(SQL_LOG_BEFORE, "SELECT " LOG_COLUMNS                                                        \
+                      " FROM evidence_log WHERE node = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")   \
     X(SQL_LOG_EMPTY, "SELECT COUNT(*) FROM evidence_log WHERE node = ?1 AND head_seq = 0")         \
     X(SQL_LOG_AUDIT,                                                                               \
       "SELECT " LOG_COLUMNS                                                                        \
@@ -68,16 +65,13 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
       " byte_count = ?22, pending_count = ?23, rejected_count = ?24, fork_count = ?25,"            \
       " previous = ?26 WHERE id = ?1 AND head_seq = ?28 AND head_hash = ?29")                      \
     X(SQL_RUN_ADD, "INSERT INTO evidence_run VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")       \
-    X(SQL_RUN_AT,                                                                                  \
-      "SELECT " RUN_COLUMNS ", body FROM evidence_run"                                             \
-      " WHERE log = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1")                       \
-    X(SQL_RUN_AFTER,                                                                               \
-      "SELECT " RUN_COLUMNS ", body FROM evidence_run"                                             \
-      " WHERE log = ?1 AND first_seq > ?2 ORDER BY first_seq LIMIT 1")                             \
+    X(SQL_RUN_AT, "SELECT " RUN_COLUMNS ", body FROM evidence_run"                                 \
+                  " WHERE log = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1")           \
+    X(SQL_RUN_AFTER, "SELECT " RUN_COLUMNS ", body FROM evidence_run"                              \
+                     " WHERE log = ?1 AND first_seq > ?2 ORDER BY first_seq LIMIT 1")              \
     X(SQL_LOSS_ADD, "INSERT INTO evidence_loss VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                   \
-    X(SQL_LOSS_AT,                                                                                 \
-      "SELECT from_seq, to_seq, loss_seq, last_hash, nodes FROM evidence_loss"                     \
-      " WHERE log = ?1 AND from_seq = ?2")                                                         \
+    X(SQL_LOSS_AT, "SELECT from_seq, to_seq, loss_seq, last_hash, nodes FROM evidence_loss"        \
+                   " WHERE log = ?1 AND from_seq = ?2")                                            \
     X(SQL_TYPE_ADD, "INSERT INTO evidence_type VALUES (?1, ?2, ?3)")                               \
     X(SQL_TYPE_NAME, "SELECT name FROM evidence_type WHERE log = ?1 AND number = ?2")              \
     X(SQL_PENDING_ADD,                                                                             \
@@ -92,13 +86,11 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
       "DELETE FROM evidence_pending WHERE log = ?1 AND sequence BETWEEN ?2 AND ?3")                \
     X(SQL_FORK_ADD,                                                                                \
       "INSERT OR IGNORE INTO evidence_fork VALUES (NULL, ?1, ?9, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")     \
-    X(SQL_FORK_HAS,                                                                                \
-      "SELECT 1 FROM evidence_fork WHERE log = ?1 AND sequence = ?2 AND hash = ?3")                \
+    X(SQL_FORK_HAS, "SELECT 1 FROM evidence_fork WHERE log = ?1 AND sequence = ?2 AND hash = ?3")  \
     X(SQL_REJECTED_ADD,                                                                            \
       "INSERT OR IGNORE INTO evidence_rejected VALUES (NULL, ?1, ?9, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
-    X(SQL_REJECTED_HAS,                                                                            \
-      "SELECT 1 FROM evidence_rejected WHERE log = ?1 AND sequence = ?2"                           \
-      " AND id NOT IN (SELECT rejected FROM evidence_readmitted)")                                 \
+    X(SQL_REJECTED_HAS, "SELECT 1 FROM evidence_rejected WHERE log = ?1 AND sequence = ?2"         \
+                        " AND id NOT IN (SELECT rejected FROM evidence_readmitted)")               \
     X(SQL_REJECTED_NEXT,                                                                           \
       "SELECT " KEPT ", id, log FROM evidence_rejected WHERE id > ?1"                              \
       " AND id NOT IN (SELECT rejected FROM evidence_readmitted) ORDER BY id LIMIT 1")             \
@@ -110,7 +102,8 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
       "SELECT first_seq, last_seq FROM evidence_range WHERE log = ?1 AND kind = ?2"                \
       " AND first_seq >= ?3 ORDER BY first_seq LIMIT 1")                                           \
     X(SQL_RANGE_PUT, "INSERT OR REPLACE INTO evidence_range VALUES (?1, ?2, ?3, ?4)")              \
-    X(SQL_RANGE_DROP, "DELETE FROM evidence_range WHERE log = ?1 AND kind = ?2 AND first_seq = ?3")\
+    X(SQL_RANGE_DROP,                                                                              \
+      "DELETE FROM evidence_range WHERE log = ?1 AND kind = ?2 AND first_seq = ?3")                \
     X(SQL_PART_ADD, "INSERT INTO evidence_part VALUES (NULL, ?1, ?2, ?3, ?4)")                     \
     X(SQL_PART_GET,                                                                                \
       "SELECT bytes FROM evidence_part WHERE log = ?1 AND sequence = ?2 AND part = ?3")            \

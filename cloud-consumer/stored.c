@@ -41,8 +41,7 @@ enum status cloud_stored_run(struct cloud *cloud, int64_t log, const struct log_
     stored->log = 0;
     stored->body.size = 0;
     stored->body.overflow = false;
-    const enum status found =
-        STORE(cloud, run_at, log, sequence, &stored->body, &stored->row);
+    const enum status found = STORE(cloud, run_at, log, sequence, &stored->body, &stored->row);
     if (found == ST_TOO_LARGE) return ST_TAMPERED;
     if (found != ST_OK) return found;
     TRY(decode(cloud, node, stored));

@@ -193,8 +193,7 @@ enum refusal cloud_verify(struct cloud *cloud, const struct run_claim *claim, st
         if (refusal != REFUSAL_COUNT) return refusal;
     }
     const struct digest root = tree_root(&out->after.tree, cloud->hasher);
-    if (run->checkpoint.size != out->after.tree.size ||
-        !digest_equal(&root, &run->checkpoint.root))
+    if (run->checkpoint.size != out->after.tree.size || !digest_equal(&root, &run->checkpoint.root))
         return REFUSAL_CHECKPOINT;
     if (!checkpoint_ok(&claim->log->key, &claim->node->name, &claim->log->log, &run->checkpoint))
         return REFUSAL_CHECKPOINT;

@@ -51,7 +51,7 @@ enum status apply_held_ack(struct edge *edge, struct buf *out)
     return buf_ok(out) ? ST_OK : ST_CORRUPT;
 }
 
-/* ---- Which store's acknowledgements count ------------------------------------------------------ */
+/* ---- Which store's acknowledgements count ---------------------------------------------------- */
 
 enum ack_standing {
     ACK_STALE,   /* older than what is held, or of a store that was taken over */
@@ -116,7 +116,7 @@ static enum status keep(struct edge *edge, const struct ack *ack, enum ack_stand
     return statement_run(save);
 }
 
-/* ---- What an acknowledgement says of one log ---------------------------------------------------- */
+/* ---- What an acknowledgement says of one log ------------------------------------------------- */
 
 /* The end of what is delivered: acked, and every range that adjoins it. */
 static uint64_t extend(const struct ack *ack, const struct ack_log *said, uint64_t acked)
@@ -137,8 +137,8 @@ static uint64_t extend(const struct ack *ack, const struct ack_log *said, uint64
     return delivered;
 }
 
-/* The cloud holds another branch than we do, or froze the log: write into a new one. What is left of
- * the old one is still sent. */
+/* The cloud holds another branch than we do, or froze the log: write into a new one. What is left
+ * of the old one is still sent. */
 static enum status leave_log(struct edge *edge, struct log_row *log, const char *reason)
 {
     if (log->state != LOG_OPEN) return ST_OK;
@@ -209,7 +209,7 @@ static enum status apply_ack(struct edge *edge, const struct ack *ack, struct by
     return standing == ACK_ADOPTED ? apply_absent_logs(edge, ack) : ST_OK;
 }
 
-/* ---- Frames ------------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 /* Logs that the cloud holds whole, though its own copy goes on: we were restored from a backup. */
 static enum status apply_held(struct edge *edge, const struct hello_reply *reply)

@@ -1,11 +1,11 @@
 /* apply.h - what comes down from the cloud: acknowledgements, hello replies, range requests, and
  * whether a consumer is there.
  *
- * Nothing is believed that is not signed by the trusted cloud key for exactly this topic. What takes
- * effect by being fresh (a lower acknowledgement after a restore, a request to send again) must echo
- * this connection's nonce. An acknowledgement counts when its counter is above the one held of the
- * same store; a store that names ours as its previous one takes over; a store that was taken over
- * never counts again. */
+ * Nothing is believed that is not signed by the trusted cloud key for exactly this topic. What
+ * takes effect by being fresh (a lower acknowledgement after a restore, a request to send again)
+ * must echo this connection's nonce. An acknowledgement counts when its counter is above the one
+ * held of the same store; a store that names ours as its previous one takes over; a store that
+ * was taken over never counts again. */
 #ifndef HOLDFAST_EDGE_BRIDGE_APPLY_H
 #define HOLDFAST_EDGE_BRIDGE_APPLY_H
 

@@ -33,7 +33,7 @@ struct edge_settings edge_settings_default(void)
     };
 }
 
-/* ---- Meta values ------------------------------------------------------------------------------------ */
+/* ---- Meta values ----------------------------------------------------------------------------- */
 
 static enum status meta_find(struct edge *edge, int key, struct statement **found)
 {
@@ -86,7 +86,7 @@ enum status edge_stamp(struct edge *edge, uint64_t *stamp)
     return edge_meta_set_u64(edge, META_HLC_LIMIT, hlc_raise_limit(&edge->hlc));
 }
 
-/* ---- Opening ---------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static enum status open_database(struct edge *edge, const struct edge_options *options, bool create,
                                  struct buf *message)
@@ -102,11 +102,9 @@ static enum status open_database(struct edge *edge, const struct edge_options *o
     return db_open(&database, edge_migrations, edge_migration_count, message, &edge->db);
 }
 
-static enum status allocate(const struct edge_options *options, struct edge **out)
+/* What the options say, and where the random numbers begin. */
+static enum status take_options(struct edge *edge, const struct edge_options *options)
 {
-    struct edge *edge = calloc(1, sizeof(*edge));
-    *out = edge;
-    if (edge == NULL) return ST_NO_MEMORY;
     edge->settings = options->settings;
     struct buf root = buf_of(edge->root, sizeof(edge->root) - 1);
     buf_put_text(&root, options->settings.topic_root);
@@ -128,7 +126,15 @@ static enum status allocate(const struct edge_options *options, struct edge **ou
     uint64_t seed;
     port_random(edge->port, &seed, sizeof(seed));
     rng_seed(&edge->rng, seed);
+    return ST_OK;
+}
 
+static enum status open_memory(const struct edge_options *options, struct edge **out)
+{
+    struct edge *edge = calloc(1, sizeof(*edge));
+    *out = edge;
+    if (edge == NULL) return ST_NO_MEMORY;
+    TRY(take_options(edge, options));
     edge->request = malloc(sizeof(*edge->request));
     edge->ack = malloc(sizeof(*edge->ack));
     edge->hello = malloc(sizeof(*edge->hello));
@@ -200,7 +206,7 @@ static enum status open_parts(struct edge *edge)
 enum status edge_create(const struct edge_options *options, struct buf *message)
 {
     struct edge *edge = NULL;
-    enum status status = allocate(options, &edge);
+    enum status status = open_memory(options, &edge);
     if (status == ST_OK) status = open_database(edge, options, true, message);
     if (status == ST_OK) status = open_parts(edge);
     if (status == ST_OK) status = db_begin(edge->db);
@@ -233,7 +239,7 @@ enum status edge_open(const struct edge_options *options, struct buf *message, s
 {
     *out = NULL;
     struct edge *edge = NULL;
-    enum status status = allocate(options, &edge);
+    enum status status = open_memory(options, &edge);
     if (status == ST_OK) status = open_existing(edge, options, message);
     if (status != ST_OK) {
         if (message != NULL && message->size == 0)
@@ -270,7 +276,7 @@ void edge_close(struct edge *edge)
     free(edge);
 }
 
-/* ---- Steps ------------------------------------------------------------------------------------------ */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static enum status on_message(struct edge *edge, const struct event *event, struct effects *effects)
 {

@@ -1,6 +1,6 @@
-/* evidence_control.c - the control entries that a log writes of its own accord: when it begins, when
- * the machine or the daemon starts, when the clock steps, when nothing happens, when entries are
- * damaged, when it ends. */
+/* evidence_control.c - the control entries that a log writes of its own accord: when it begins,
+ * when the machine or the daemon starts, when the clock steps, when nothing happens, when entries
+ * are damaged, when it ends. */
 #include <string.h>
 
 #include "common/wire/control_entry.h"

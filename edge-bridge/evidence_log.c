@@ -1,7 +1,8 @@
 /* evidence_log.c - chaining, signing and writing entries; see evidence_log.h.
  *
  * A group commit does its work in this order: chain every entry as it comes (hash of the header
- * only), sign all of them at once at the flush, then leaf, tree and row for each, then one commit. */
+ * only), sign all of them at once at the flush, then leaf, tree and row for each, then one
+ * commit. */
 #include "edge-bridge/evidence_log.h"
 
 #include <stdlib.h>

@@ -1,13 +1,14 @@
 /* evidence_log.h - the append-only, chained, signed log: the heart of the edge.
  *
- * evidence_log_append chains an entry at once (the hash does not need the signature), so a receipt
- * can be written in the same step; evidence_log_flush, at the commit of the batch, signs all new
- * entries at once, adds their leaves to the tree and writes them. Nothing of it is visible before
- * the commit.
+ * evidence_log_append chains an entry at once (the hash does not need the signature), so a
+ * receipt can be written in the same step; evidence_log_flush, at the commit of the batch, signs
+ * all new entries at once, adds their leaves to the tree and writes them. Nothing of it is
+ * visible before the commit.
  *
- * Control entries that the log writes on its own: GENESIS (first), BOOT (each start), TYPE (before a
- * type name's first use), CLOCK (wall and monotonic clock parted by more than 100 ms), HEARTBEAT
- * (after a silence), LOSS (a damaged stretch), CLOSE (the last entry of a log that is given up). */
+ * Control entries that the log writes on its own: GENESIS (first), BOOT (each start), TYPE
+ * (before a type name's first use), CLOCK (wall and monotonic clock parted by more than 100 ms),
+ * HEARTBEAT (after a silence), LOSS (a damaged stretch), CLOSE (the last entry of a log that is
+ * given up). */
 #ifndef HOLDFAST_EDGE_BRIDGE_EVIDENCE_LOG_H
 #define HOLDFAST_EDGE_BRIDGE_EVIDENCE_LOG_H
 

@@ -1,9 +1,9 @@
-/* framer.c - from the cursor to a signed frame: the next run, a part of a large payload, or critical
- * entries ahead of their turn.
+/* framer.c - from the cursor to a signed frame: the next run, a part of a large payload, or
+ * critical entries ahead of their turn.
  *
- * Entries are checked again as they are read (a byte that rotted on the disk must not go out under a
- * fresh signature). What cannot be sent stops the cursor; a LOSS entry, written in the next step,
- * opens the way over it. */
+ * Entries are checked again as they are read (a byte that rotted on the disk must not go out
+ * under a fresh signature). What cannot be sent stops the cursor; a LOSS entry, written in the
+ * next step, opens the way over it. */
 #include <string.h>
 
 #include "edge-bridge/edge_state.h"
@@ -22,7 +22,8 @@ static enum status place_cursor(struct edge *edge)
     return ST_OK;
 }
 
-/* The open log grows while it is sent; a finished one gives way to the next. ST_NOT_FOUND: all sent. */
+/* The open log grows while it is sent; a finished one gives way to the next. ST_NOT_FOUND: all
+ * sent. */
 static enum status advance_log(struct edge *edge)
 {
     struct outbox *outbox = &edge->outbox;

@@ -52,7 +52,7 @@ void intake_close(struct edge *edge)
     memset(&edge->intake, 0, sizeof(edge->intake));
 }
 
-/* ---- Publishers' ids ----------------------------------------------------------------------------- */
+/* ---- Publishers' ids ------------------------------------------------------------------------- */
 
 /* One thing a publisher wants to have kept. */
 struct submission {
@@ -131,7 +131,7 @@ static enum status remember_id(struct edge *edge, const uint8_t key[ID_KEY_SIZE]
     return forget_old_ids(edge);
 }
 
-/* ---- From a submission to a receipt --------------------------------------------------------------- */
+/* ---- From a submission to a receipt ---------------------------------------------------------- */
 
 static bool has_room(const struct edge *edge, unsigned priority)
 {
@@ -198,7 +198,7 @@ static enum status submit(struct edge *edge, const struct submission *what, stru
     return ST_OK;
 }
 
-/* ---- MQTT ------------------------------------------------------------------------------------------ */
+/* ---- MQTT ------------------------------------------------------------------------------------ */
 
 static void receipt_json(const struct receipt *receipt, struct buf *out)
 {
@@ -283,7 +283,7 @@ enum status intake_message(struct edge *edge, const struct mqtt_message *message
     return ST_OK;
 }
 
-/* ---- The control socket ---------------------------------------------------------------------------- */
+/* ---- The control socket ---------------------------------------------------------------------- */
 
 static enum status append_item(struct edge *edge, uint32_t client,
                                const struct control_request *request, size_t index,

@@ -1,14 +1,14 @@
 /* intake.h - what publishers hand in, over the local broker and over the control socket, and the
- * receipts they get. A receipt is an effect of the batch that commits the entry, so it never leaves
- * before the entry is on the disk.
+ * receipts they get. A receipt is an effect of the batch that commits the entry, so it never
+ * leaves before the entry is on the disk.
  *
- * A publisher's own id (user property "id", else MQTT 5 correlation data, else `append --id`) makes a
- * repeat harmless for publisher_id_days and publisher_id_count: the same id with the same payload
- * gets the first receipt again, marked duplicate; with another payload it is refused. Ids are per
- * type. Without an id every delivery is an entry of its own.
+ * A publisher's own id (user property "id", else MQTT 5 correlation data, else `append --id`)
+ * makes a repeat harmless for publisher_id_days and publisher_id_count: the same id with the same
+ * payload gets the first receipt again, marked duplicate; with another payload it is refused. Ids
+ * are per type. Without an id every delivery is an entry of its own.
  *
- * Room is given up from the lowest priority: below disk_reserve_bytes * (1 + priority / 5) free bytes
- * intake answers "full" for that priority. */
+ * Room is given up from the lowest priority: below disk_reserve_bytes * (1 + priority / 5) free
+ * bytes intake answers "full" for that priority. */
 #ifndef HOLDFAST_EDGE_BRIDGE_INTAKE_H
 #define HOLDFAST_EDGE_BRIDGE_INTAKE_H
 

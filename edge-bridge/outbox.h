@@ -118,7 +118,8 @@ size_t outbox_waiting_for_puback(const struct edge *edge);
  * off the tallies and the window. */
 MUST_USE enum status outbox_delivered(struct edge *edge, struct log_row *log, uint64_t acked,
                                       uint64_t delivered);
-/* The cloud lost entries it had acknowledged (restored from a backup): acked and delivered go down. */
+/* The cloud lost entries it had acknowledged (restored from a backup): acked and delivered go
+ * down. */
 MUST_USE enum status outbox_undelivered(struct edge *edge, struct log_row *log, uint64_t acked,
                                         uint64_t delivered);
 /* The cloud's words on one log beyond its size: ranges above, staged parts. */

@@ -1,11 +1,12 @@
-/* pace.h - how fast the way to the cloud's store is, measured end to end, and what follows for the
- * size of frames and the window.
+/* pace.h - how fast the way to the cloud's store is, measured end to end, and what follows for
+ * the size of frames and the window.
  *
- * Bytes that are in a socket cannot be pre-empted, so a slow link gets small frames and few of them:
- * frame = clamp(rate * 0.25 s, 1 KiB, the setting), window = clamp(rate * (least round trip + 0.5 s),
- * 2 frames, the setting). The rate is sampled as BBR does (Cardwell et al. 2016): bytes acknowledged
- * between a frame's sending and its acknowledgement, over that time. Samples of a sender that had
- * nothing more to send say nothing about the link and only ever raise the estimate. */
+ * Bytes that are in a socket cannot be pre-empted, so a slow link gets small frames and few of
+ * them: frame = clamp(rate * 0.25 s, 1 KiB, the setting), window = clamp(rate * (least round trip
+ * + 0.5 s), 2 frames, the setting). The rate is sampled as BBR does (Cardwell et al. 2016): bytes
+ * acknowledged between a frame's sending and its acknowledgement, over that time. Samples of a
+ * sender that had nothing more to send say nothing about the link and only ever raise the
+ * estimate. */
 #ifndef HOLDFAST_EDGE_BRIDGE_PACE_H
 #define HOLDFAST_EDGE_BRIDGE_PACE_H
 

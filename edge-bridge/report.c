@@ -26,7 +26,7 @@ static void reply(struct effects *effects, uint32_t client, const struct buf *ou
     effect->payload = effects_take(effects, out);
 }
 
-/* ---- status --------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static const char *phase_words(const struct link_state *state)
 {
@@ -150,7 +150,7 @@ static enum status put_status(struct edge *edge, uint32_t client, struct effects
     return ST_OK;
 }
 
-/* ---- show and list --------------------------------------------------------------------------------- */
+/* ---- show and list --------------------------------------------------------------------------- */
 
 static bool natural_of(const struct control_request *request, const char *name, uint64_t *out)
 {
@@ -322,7 +322,7 @@ static enum status put_list(struct edge *edge, uint32_t client,
     return ST_OK;
 }
 
-/* ---- trust ------------------------------------------------------------------------------------------ */
+/* ---- trust ----------------------------------------------------------------------------------- */
 
 static enum status trust(struct edge *edge, uint32_t client, const struct control_request *request,
                          struct effects *effects)

@@ -1,6 +1,6 @@
-/* uploads.h - large payloads on their way in: staged part by part, hashed as they come, accepted when
- * whole. Parts are committed as they come, so memory stays flat; what is never finished is deleted
- * when its client goes or when the edge starts again. One upload a client at a time. */
+/* uploads.h - large payloads on their way in: staged part by part, hashed as they come, accepted
+ * when whole. Parts are committed as they come, so memory stays flat; what is never finished is
+ * deleted when its client goes or when the edge starts again. One upload a client at a time. */
 #ifndef HOLDFAST_EDGE_BRIDGE_UPLOADS_H
 #define HOLDFAST_EDGE_BRIDGE_UPLOADS_H
 

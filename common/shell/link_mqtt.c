@@ -185,8 +185,8 @@ void link_mqtt_connect(struct link_mqtt *link, struct bytes will_topic, struct b
 {
     INVARIANT(will_topic.size <= sizeof link->will_topic);
     INVARIANT(will_payload.size <= sizeof link->will_payload);
-    memcpy(link->will_topic, will_topic.data, will_topic.size);
-    memcpy(link->will_payload, will_payload.data, will_payload.size);
+    if (will_topic.size > 0) memcpy(link->will_topic, will_topic.data, will_topic.size);
+    if (will_payload.size > 0) memcpy(link->will_payload, will_payload.data, will_payload.size);
     link->will_topic_size = will_topic.size;
     link->will_payload_size = will_payload.size;
     link->will_retain = will_retain;

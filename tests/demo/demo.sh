@@ -198,7 +198,7 @@ count_all()
 {
     local node list=$SCRATCH/list
     "$CLOUD" evidence list --dir "$SCRATCH/cloud" --json |
-        json node log sequence hash payload_hash type_name >"$list"
+        json node log sequence hash payload_hash type >"$list"
     line_hashes "$SCRATCH"/all/*.jsonl >"$SCRATCH/published"
     awk -F '\t' '$6 == "ais" { print $5 }' "$list" | sort >"$SCRATCH/stored"
     for node in $NODES; do

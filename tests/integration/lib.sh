@@ -302,7 +302,7 @@ line_hashes() # file...
 # The same of all payloads that publishers handed in and the cloud holds.
 cloud_hashes() # [options of evidence list...]
 {
-    "$CLOUD" evidence list --dir "$SCRATCH/cloud" --json "$@" | json type_name payload_hash |
+    "$CLOUD" evidence list --dir "$SCRATCH/cloud" --json "$@" | json type payload_hash |
         awk -F '\t' '$1 ~ /^[a-z]/ { print $2 }' | sort
 }
 

@@ -149,7 +149,7 @@ if command -v faketime >/dev/null; then
     edge_start one
     ok "all of it is acknowledged" within 20 edge_settled one
     "$CLOUD" evidence list --dir "$SCRATCH/cloud" --json |
-        json sequence time_untrusted time type_name >"$SCRATCH/marks"
+        json sequence time_untrusted time type >"$SCRATCH/marks"
     ok "but the entry carries the mark" grep -q $'\ttrue\t2001-' "$SCRATCH/marks"
     ok "the log still verifies" "$CLOUD" evidence verify --dir "$SCRATCH/cloud"
     stop one

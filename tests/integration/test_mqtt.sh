@@ -114,7 +114,7 @@ ok "the edge still works" is_first
 ok "and still gets its acknowledgements" within 20 edge_settled one
 is "of the garbage nothing became evidence" "$(cloud_hashes | wc -l)" $((BEFORE + 2))
 is "nor of the replay" "$(cloud_hashes --node two | wc -l)" 0
-ok "the cloud counted what it refused" test "$(refused_frames refused_frames)" -ge 5
+ok "the cloud counted what it refused" test "$(refused_frames refused)" -ge 5
 ok "the cloud verifies" "$CLOUD" evidence verify --dir "$SCRATCH/cloud"
 ok "the edge verifies" "$EDGE" verify --dir "$SCRATCH/one"
 tap_end

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud-consumer/refusal.h"
 #include "tests/sim/oracle_state.h"
 
 /* One entry that the cloud holds in a chain. */
@@ -294,7 +295,6 @@ static void check_troubles(struct comparison *comparison)
         {"SELECT COUNT(*) FROM evidence_log WHERE frozen = 1", "frozen logs", TROUBLE_BRANCH},
         {"SELECT COUNT(*) FROM evidence_rejected", "rejected entries", TROUBLE_BRANCH},
         {"SELECT COUNT(*) FROM evidence_loss", "losses", TROUBLE_BRANCH},
-        {"SELECT IFNULL(SUM(count), 0) FROM refused_count", "refused frames", TROUBLE_REFUSED},
     };
     for (size_t i = 0; i < COUNT_OF(troubles); i++) {
         if (lawful(comparison, troubles[i].trouble)) continue;
@@ -303,6 +303,22 @@ static void check_troubles(struct comparison *comparison)
         world_fail(comparison->world, "no fork, nothing rejected", "%llu %s",
                    (unsigned long long)count, troubles[i].what);
     }
+}
+
+/* Why, not only how many: the reason is what one looks for. */
+static void check_refused(struct comparison *comparison)
+{
+    struct statement *rows = NULL;
+    bool row = false;
+    INVARIANT(statement_open(comparison->cloud,
+                             "SELECT reason, count FROM refused_count WHERE count > 0 AND reason > 0",
+                             &rows) == ST_OK);
+    if (statement_step(rows, &row) == ST_OK && row) {
+        world_fail(comparison->world, "no fork, nothing rejected", "%llu frames refused: %s",
+                   (unsigned long long)column_u64(rows, 1),
+                   refusal_words((enum refusal)column_i64(rows, 0)));
+    }
+    statement_close(rows);
 }
 
 static void compare_all(struct comparison *comparison)
@@ -325,6 +341,7 @@ static void compare_all(struct comparison *comparison)
     }
     check_held(comparison);
     check_troubles(comparison);
+    if (!lawful(comparison, TROUBLE_REFUSED)) check_refused(comparison);
     check_counts(comparison);
     statement_close(comparison->part);
     statement_close(comparison->branch);

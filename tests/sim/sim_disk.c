@@ -498,8 +498,10 @@ const char *sim_disk_vfs(const struct sim_disk *disk)
 
 void sim_disk_forget_randomness(uint64_t seed)
 {
+    struct rng rng;
+    rng_seed(&rng, seed);
     /* SQLite takes 0 for "seed from the machine". */
-    const int short_seed = (int)((seed ^ (seed >> 32)) & 0x7fffffff) | 1;
+    const int short_seed = 1 + (int)rng_below(&rng, INT32_MAX);
     sqlite3_initialize();
     sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, short_seed, NULL);
 }

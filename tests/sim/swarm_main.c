@@ -1,9 +1,10 @@
 /* swarm_main.c - random worlds from one seed on; each failure prints the command that replays it.
  *
- *   swarm --seed S --count N [--long] [--trace] [--verbose] [--tap] [--jobs J] [--mutant NAME]
+ *   swarm --seed S --count N [--long] [--trace] [--verbose] [--all] [--tap] [--jobs J]
+ *         [--mutant NAME]
  *
  * World number i has the seed S + i. --trace shows the first world's trace; --verbose tells each
- * world's sums. Some worlds run twice: the same seed must give the same trace. The exit code is 1
+ * world's sums; --all goes on after a failure and tells every one on stderr. Some worlds run twice: the same seed must give the same trace. The exit code is 1
  * when a promise broke. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ enum { JOBS_MAX = 16, TWICE_EVERY = 50, WORLDS_PER_TEST = 100 };
 
 struct swarm_options {
     uint64_t seed, count;
-    bool long_worlds, trace, verbose, tap;
+    bool long_worlds, trace, verbose, all, tap;
     unsigned jobs;
     enum world_mutant mutant;
 };
@@ -63,6 +64,9 @@ static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bo
         result->failed_seed = seed;
         memcpy(result->failure, world->failure, sizeof(result->failure));
     }
+    if (options->all && world->failed) {
+        fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, world->failure);
+    }
     if (options->verbose) {
         fprintf(stderr, "seed %" PRIu64 ": %" PRIu64 " events, %" PRIu64 " entries, %" PRIu64
                         " crashes, %" PRIu64 " ms, trace %016" PRIx64 "\n",
@@ -77,7 +81,7 @@ static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bo
 static void run_share(const struct swarm_options *options, uint64_t first,
                       struct swarm_result *result)
 {
-    for (uint64_t i = first; i < options->count && !result->failed; i += options->jobs) {
+    for (uint64_t i = first; i < options->count && (options->all || !result->failed); i += options->jobs) {
         const uint64_t seed = options->seed + i;
         const uint64_t hash = run_world(options, seed, options->trace && i == 0, result);
         result->worlds++;
@@ -161,8 +165,8 @@ static void print_sums(const struct swarm_options *options, const struct swarm_r
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: swarm --seed S --count N [--long] [--trace] [--verbose] [--tap]"
-                    " [--jobs J] [--mutant NAME]\n");
+    fprintf(stderr, "usage: swarm --seed S --count N [--long] [--trace] [--verbose] [--all]"
+                    " [--tap] [--jobs J] [--mutant NAME]\n");
     return 2;
 }
 
@@ -187,6 +191,7 @@ static bool read_options(int count, char **words, struct swarm_options *out)
             if (strcmp(word, "--long") == 0) out->long_worlds = true;
             else if (strcmp(word, "--trace") == 0) out->trace = true;
             else if (strcmp(word, "--verbose") == 0) out->verbose = true;
+            else if (strcmp(word, "--all") == 0) out->all = true;
             else if (strcmp(word, "--tap") == 0) out->tap = true;
             else return false;
         }

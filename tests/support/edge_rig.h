@@ -1,8 +1,8 @@
 /* edge_rig.h - an edge engine on a disk in memory, driven step by step, with a hand-made cloud.
  *
- * A rig's time stands still until a test moves it. Each helper runs one batch (begin, steps, commit)
- * and keeps the batch's effects until the next one. The "cloud" is only a key that signs what the
- * test wants to say. */
+ * A rig's time stands still until a test moves it. Each helper runs one batch (begin, steps,
+ * commit) and keeps the batch's effects until the next one. The "cloud" is only a key that signs
+ * what the test wants to say. */
 #ifndef HOLDFAST_TESTS_SUPPORT_EDGE_RIG_H
 #define HOLDFAST_TESTS_SUPPORT_EDGE_RIG_H
 

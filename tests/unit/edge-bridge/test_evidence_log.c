@@ -252,7 +252,7 @@ static void test_power_cut_no_accepted_entry_is_lost_at_any_point(void **state)
     }
 }
 
-/* ---- Tampering ------------------------------------------------------------------------------------- */
+/* ---- Tampering ------------------------------------------------------------------------------- */
 
 /* Somebody with the file but without the key. */
 static void tamper(const char *sql)
@@ -298,7 +298,8 @@ static void test_a_deleted_entry_is_found(void **state)
     assert_found("DELETE FROM evidence WHERE position = 100");
 }
 
-/* A thief cuts the tail off and mends the bookkeeping: the checkpoint he cannot sign gives him away. */
+/* A thief cuts the tail off and mends the bookkeeping: the checkpoint he cannot sign gives him
+ * away. */
 static void test_a_truncated_tail_is_found(void **state)
 {
     (void)state;
@@ -330,7 +331,7 @@ static void test_an_altered_checkpoint_is_found(void **state)
     assert_found("UPDATE checkpoint SET root = zeroblob(32)");
 }
 
-/* ---- Damage ---------------------------------------------------------------------------------------- */
+/* ---- Damage ---------------------------------------------------------------------------------- */
 
 static struct loss loss_at_head(void)
 {

@@ -147,7 +147,7 @@ static void test_a_wrong_type_name_is_refused(void **state)
     assert_int_equal(bad.status, ST_MALFORMED);
 }
 
-/* ---- MQTT ------------------------------------------------------------------------------------------ */
+/* ---- MQTT ------------------------------------------------------------------------------------ */
 
 static struct mqtt_message message_of(const char *topic, struct bytes payload)
 {
@@ -244,7 +244,7 @@ static void test_a_response_topic_with_wildcards_gets_nothing(void **state)
     assert_int_equal(receipt_text().size, 0);
 }
 
-/* ---- Large payloads -------------------------------------------------------------------------------- */
+/* ---- Large payloads -------------------------------------------------------------------------- */
 
 static enum status hand_in_part(uint64_t total, struct bytes part)
 {

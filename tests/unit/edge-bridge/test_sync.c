@@ -127,7 +127,7 @@ static void test_a_new_connection_sends_everything_unacknowledged_again(void **s
     assert_int_equal(sent_from(), from);
 }
 
-/* ---- What is believed ------------------------------------------------------------------------------ */
+/* ---- What is believed ------------------------------------------------------------------------ */
 
 static void test_frame_that_is_not_authentic_an_ack_by_another_key_is_ignored(void **state)
 {
@@ -252,7 +252,7 @@ static void test_without_a_trusted_key_nothing_is_believed(void **state)
     assert_int_equal(edge_rig_status(&rig, "acknowledged"), 0);
 }
 
-/* ---- Restores and clones --------------------------------------------------------------------------- */
+/* ---- Restores and clones --------------------------------------------------------------------- */
 
 static void test_restored_or_cloned_edge_opens_a_new_log_that_names_the_old_head(void **state)
 {
@@ -397,7 +397,7 @@ static void test_an_unknown_store_counts_only_in_an_answer_to_our_nonce(void **s
     assert_int_equal(edge_rig_status(&rig, "acknowledged"), middle.sequence);
 }
 
-/* ---- Gaps, silence, priority ----------------------------------------------------------------------- */
+/* ---- Gaps, silence, priority ----------------------------------------------------------------- */
 
 static void ask_for(struct nonce nonce, const struct log_id *log, uint64_t from, uint64_t to)
 {

@@ -4,7 +4,7 @@
 
 enum {
     GROUPS = 12,        /* per session; there are two, with a close between them */
-    SEEDS = 4,          /* damages tried per crash point */
+    SEEDS = 2,          /* damages tried per crash point */
     CALLS_MAX = 100000, /* far above the calls of one run: the loops must end by themselves */
 };
 

@@ -57,12 +57,60 @@ static void test_the_largest_run_is_rebuilt(void **state)
     expect_same_entry(&run.entries[RUN_ENTRIES_MAX - 1], &chain.entries[RUN_ENTRIES_MAX - 1]);
 }
 
+enum { CHANGEABLE_FIELD_COUNT = 13 };
+
+/* Changes one thing that a header of chain is rebuilt from. */
+static void change_field(unsigned field, struct node_name *node)
+{
+    struct evidence_header *const changed = &chain.headers[0];
+    switch (field) {
+    case 0:
+        changed->type++;
+        break;
+    case 1:
+        changed->codec++;
+        break;
+    case 2:
+        changed->flags++;
+        break;
+    case 3:
+        changed->wall_ns ^= 1;
+        break;
+    case 4:
+        changed->mono_ns ^= UINT64_C(1) << 63;
+        break;
+    case 5:
+        changed->boot_count ^= UINT32_C(1) << 31;
+        break;
+    case 6:
+        changed->clock_uncertainty_ms = CLOCK_NEVER_SYNCHRONISED;
+        break;
+    case 7:
+        changed->hlc--;
+        break;
+    case 8:
+        chain.payloads[0][19] ^= 1;
+        break;
+    case 9:
+        chain.head.log.bytes[15] ^= 1;
+        break;
+    case 10:
+        chain.head.prev_hash.bytes[0] ^= 1;
+        break;
+    case 11:
+        chain.head.key_id.bytes[0] ^= 1;
+        break;
+    default:
+        *node = (struct node_name){"edge-2"};
+    }
+}
+
 /* The signed header is not on the wire: whatever differs there must give another header, or the
  * checkpoint would prove nothing. */
 static void test_a_run_in_which_any_field_differs_is_rebuilt_to_other_headers(void **state)
 {
     struct wire *const wire = *state;
-    for (unsigned field = 0; field < 13; field++) {
+    for (unsigned field = 0; field < CHANGEABLE_FIELD_COUNT; field++) {
         wire_chain_fill(wire, &chain, 10, 3);
         for (size_t i = 0; i < 3; i++) { /* room for each change below */
             struct evidence_header *const header = &chain.headers[i];
@@ -77,47 +125,7 @@ static void test_a_run_in_which_any_field_differs_is_rebuilt_to_other_headers(vo
         const struct header_bytes before = run.entries[0].header;
         const struct header_bytes last_before = run.entries[2].header;
         struct node_name node = wire_node;
-        struct evidence_header *const changed = &chain.headers[0];
-        switch (field) {
-        case 0:
-            changed->type++;
-            break;
-        case 1:
-            changed->codec++;
-            break;
-        case 2:
-            changed->flags++;
-            break;
-        case 3:
-            changed->wall_ns ^= 1;
-            break;
-        case 4:
-            changed->mono_ns ^= UINT64_C(1) << 63;
-            break;
-        case 5:
-            changed->boot_count ^= UINT32_C(1) << 31;
-            break;
-        case 6:
-            changed->clock_uncertainty_ms = CLOCK_NEVER_SYNCHRONISED;
-            break;
-        case 7:
-            changed->hlc--;
-            break;
-        case 8:
-            chain.payloads[0][19] ^= 1;
-            break;
-        case 9:
-            chain.head.log.bytes[15] ^= 1;
-            break;
-        case 10:
-            chain.head.prev_hash.bytes[0] ^= 1;
-            break;
-        case 11:
-            chain.head.key_id.bytes[0] ^= 1;
-            break;
-        default:
-            node = (struct node_name){"edge-2"};
-        }
+        change_field(field, &node);
         for (size_t i = 0; i < 3; i++)
             chain.headers[i].log = chain.head.log;
         const struct bytes body = wire_chain_encode(wire, &chain);

@@ -1,0 +1,16 @@
+/* cli_verbs.h - the verbs of the edge bridge; each is a function of the table in main.c. */
+#ifndef HOLDFAST_EDGE_BRIDGE_CLI_VERBS_H
+#define HOLDFAST_EDGE_BRIDGE_CLI_VERBS_H
+
+#include "common/shell/cli.h"
+
+enum status cli_init(const struct cli_call *call);
+enum status cli_run(const struct cli_call *call);
+enum status cli_append(const struct cli_call *call);
+enum status cli_status(const struct cli_call *call);
+enum status cli_verify(const struct cli_call *call);
+enum status cli_trust(const struct cli_call *call);
+enum status cli_evidence_list(const struct cli_call *call);
+enum status cli_evidence_show(const struct cli_call *call);
+
+#endif
