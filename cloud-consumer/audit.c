@@ -1,7 +1,7 @@
 /* audit.c - the ingest rule binds every entry to a signed root; the auditor verifies each entry's
  * own signature afterwards, when nothing else is to do. Its cursor is kept with each log, so that
- * no entry is forgotten and none is verified twice. What it finds is the node's own doing, proved by
- * the root that the node signed: it is recorded and alarmed, never repaired. */
+ * no entry is forgotten and none is verified twice. What it finds is the node's own doing, proved
+ * by the root that the node signed: it is recorded and alarmed, never repaired. */
 #include "cloud-consumer/engine.h"
 
 enum status cloud_alarm(struct cloud *cloud, const struct node_row *node, const struct log_row *log,

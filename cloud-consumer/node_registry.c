@@ -1,6 +1,6 @@
-/* node_registry.c - who may speak. A node comes in by the key line that its init printed, so
- * whoever hands it in has seen the holder of the secret; a revoked one is refused from its next frame on.
- * What it has said before stays what it is. */
+/* node_registry.c - who may speak. A node comes in by the key line that its init printed, so that
+ * whoever hands it in has seen the holder of the secret; a revoked one is refused from its next
+ * frame on. What it has said before stays what it is. */
 #include "cloud-consumer/engine.h"
 
 enum status cloud_node_add(struct cloud *cloud, struct bytes line, struct key_line *out)

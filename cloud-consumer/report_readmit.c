@@ -1,6 +1,6 @@
 /* report_readmit.c - judges rejected entries again, after an upgrade that knows more types or
- * rules. The chain went on over them long ago: readmitting changes no byte of evidence, it only says that
- * the entry counts from now on. */
+ * rules. The chain went on over them long ago: readmitting changes no byte of evidence, it only
+ * says that the entry counts from now on. */
 #include "cloud-consumer/report.h"
 
 /* The log as it stood just before the entry, as far as judging one entry needs it. Names of types

@@ -6,7 +6,8 @@
  * cost no more than one. */
 #include "cloud-consumer/store_sqlite.h"
 
-/* clang-format off: SQL is read line by line */
+/* SQL is read line by line. */
+/* clang-format off */
 
 /* What struct kept_entry holds. */
 #define KEPT_COLUMNS                                                                               \
@@ -76,30 +77,31 @@ static const char side_tables[] =
     REFUSE(table "_no_update", "BEFORE UPDATE ON " table, table " is immutable")                   \
     REFUSE(table "_no_delete", "BEFORE DELETE ON " table, table " is immutable")
 
-static const char guards[] = IMMUTABLE("alarm") IMMUTABLE("evidence_run") IMMUTABLE("evidence_loss")
-    IMMUTABLE("evidence_type") IMMUTABLE("evidence_fork") IMMUTABLE("evidence_rejected")
-        IMMUTABLE("evidence_readmitted") IMMUTABLE("evidence_payload") REFUSE(
-            "evidence_log_forward",
-            "BEFORE UPDATE ON evidence_log"
-            " WHEN NEW.head_seq < OLD.head_seq OR NEW.id <> OLD.id OR NEW.node <> OLD.node"
-            " OR NEW.log_id <> OLD.log_id OR NEW.key <> OLD.key OR NEW.frozen < OLD.frozen"
-            " OR NEW.entry_count < OLD.entry_count",
-            "a log only grows") REFUSE("evidence_log_no_delete", "BEFORE DELETE ON evidence_log",
-                                       "a log is never deleted")
-            REFUSE("evidence_pending_no_update", "BEFORE UPDATE ON evidence_pending",
-                   "evidence_pending is immutable")
-                REFUSE(
-                    "evidence_pending_kept",
-                    "BEFORE DELETE ON evidence_pending WHEN NOT EXISTS"
-                    " (SELECT 1 FROM evidence_log WHERE id = OLD.log AND head_seq >= OLD.sequence)",
-                    "the chain has not reached this entry")
-                    REFUSE("evidence_part_no_update", "BEFORE UPDATE ON evidence_part",
-                           "evidence_part is immutable")
-                        REFUSE("evidence_part_kept",
-                               "BEFORE DELETE ON evidence_part WHEN EXISTS"
-                               " (SELECT 1 FROM evidence_payload WHERE log = OLD.log AND sequence "
-                               "= OLD.sequence)",
-                               "the parts of an accepted payload are immutable");
+static const char guards[] =
+    IMMUTABLE("alarm")
+    IMMUTABLE("evidence_run")
+    IMMUTABLE("evidence_loss")
+    IMMUTABLE("evidence_type")
+    IMMUTABLE("evidence_fork")
+    IMMUTABLE("evidence_rejected")
+    IMMUTABLE("evidence_readmitted")
+    IMMUTABLE("evidence_payload")
+    REFUSE("evidence_log_forward", "BEFORE UPDATE ON evidence_log"
+           " WHEN NEW.head_seq < OLD.head_seq OR NEW.id <> OLD.id OR NEW.node <> OLD.node"
+           " OR NEW.log_id <> OLD.log_id OR NEW.key <> OLD.key OR NEW.frozen < OLD.frozen"
+           " OR NEW.entry_count < OLD.entry_count",
+           "a log only grows")
+    REFUSE("evidence_log_no_delete", "BEFORE DELETE ON evidence_log", "a log is never deleted")
+    REFUSE("evidence_pending_no_update", "BEFORE UPDATE ON evidence_pending",
+           "evidence_pending is immutable")
+    REFUSE("evidence_pending_kept", "BEFORE DELETE ON evidence_pending WHEN NOT EXISTS"
+           " (SELECT 1 FROM evidence_log WHERE id = OLD.log AND head_seq >= OLD.sequence)",
+           "the chain has not reached this entry")
+    REFUSE("evidence_part_no_update", "BEFORE UPDATE ON evidence_part",
+           "evidence_part is immutable")
+    REFUSE("evidence_part_kept", "BEFORE DELETE ON evidence_part WHEN EXISTS"
+           " (SELECT 1 FROM evidence_payload WHERE log = OLD.log AND sequence = OLD.sequence)",
+           "the parts of an accepted payload are immutable");
 
 /* clang-format on */
 

@@ -8,7 +8,6 @@ enum {
     CLOUD_PAGE_SIZE = 16384,
     CLOUD_CACHE_KIB = 16384,
     CLOUD_CHECKPOINT_PAGES = 2000,
-    CLOUD_APPLICATION_ID = 0x48464331, /* "HFC1" */
 };
 
 #define STATEMENT_AS_SQL(name, sql) [name] = sql,

@@ -8,7 +8,10 @@
 #include "cloud-consumer/evidence_store.h"
 #include "common/store/db.h"
 
-enum { CLOUD_MIGRATION_COUNT = 4 };
+enum {
+    CLOUD_MIGRATION_COUNT = 4,
+    CLOUD_APPLICATION_ID = 0x48464331, /* "HFC1" */
+};
 extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
 
 #define NODE_COLUMNS                                                                               \

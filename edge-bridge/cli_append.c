@@ -20,8 +20,8 @@ enum {
     IN_FLIGHT_MAX = 4,
     LINES_REQUEST_MAX = 512,
     LINES_REQUEST_BYTES = 256 * 1024,
-    BATCH_BYTES_MAX = LINES_REQUEST_BYTES + INLINE_PAYLOAD_SIZE_MAX +
-                      LINES_REQUEST_MAX * PUBLISHER_ID_SIZE_MAX,
+    BATCH_BYTES_MAX =
+        LINES_REQUEST_BYTES + INLINE_PAYLOAD_SIZE_MAX + LINES_REQUEST_MAX * PUBLISHER_ID_SIZE_MAX,
 };
 _Static_assert((int)LINES_REQUEST_MAX <= (int)APPEND_ENTRIES_MAX, "the lines fit one request");
 _Static_assert(BATCH_BYTES_MAX + LINES_REQUEST_MAX * 16 + 256 <= CONTROL_MESSAGE_SIZE_MAX,
@@ -48,8 +48,8 @@ struct appending {
 
 static enum status one_answered(struct appending *appending)
 {
-    TRY(replies_render(appending->session, appending->unpacker, appending->reply,
-                       appending->render, appending->call->message));
+    TRY(replies_render(appending->session, appending->unpacker, appending->reply, appending->render,
+                       appending->call->message));
     appending->in_flight--;
     return ST_OK;
 }

@@ -3,8 +3,14 @@
 #include "edge-bridge/cli_settings.h"
 #include "edge-bridge/cli_verbs.h"
 
-#define OPTION_DIR {"dir", "D", "directory of the node", true}
-#define OPTION_JSON {"json", NULL, "JSON, one object a line", false}
+#define OPTION_DIR                                                                                 \
+    {                                                                                              \
+        "dir", "D", "directory of the node", true                                                  \
+    }
+#define OPTION_JSON                                                                                \
+    {                                                                                              \
+        "json", NULL, "JSON, one object a line", false                                             \
+    }
 
 static const struct cli_option init_options[] = {
     OPTION_DIR, {"node", "N", "name of the node, unique in the whole system", true}};
@@ -50,8 +56,8 @@ static const struct cli_verb verbs[] = {
          append_options, cli_append),
     VERB("status", "", 0, 0, "Show the log, what waits, and the links.", status_options,
          cli_status),
-    VERB("verify", "", 0, 0, "Verify the whole local log; exit 0 good, 1 tampered.",
-         status_options, cli_verify),
+    VERB("verify", "", 0, 0, "Verify the whole local log; exit 0 good, 1 tampered.", status_options,
+         cli_verify),
     VERB("trust", "CLOUDKEY", 1, 4, "Trust this cloud's acknowledgements.", trust_options,
          cli_trust),
     VERB("evidence list", "", 0, 0, "List entries.", list_options, cli_evidence_list),

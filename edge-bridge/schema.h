@@ -3,8 +3,8 @@
  *   meta         one row a setting of the node itself; see enum meta_key
  *   log          one row a log; the newest is the open one
  *   evidence     one row an entry, in the order of acceptance; position = log.base + sequence, so
- *                no index on (log, sequence) is needed. leaf stands before payload: reading it never
- *                follows an overflow chain
+ *                no index on (log, sequence) is needed. leaf stands before payload: reading it
+ *                never follows an overflow chain
  *   payload_part the pieces of large payloads, by upload, whose number stands in evidence.payload
  *   upload       large payloads: accepted ones, and those still being staged (position NULL)
  *   tree_node    perfect subtrees of 256 entries and more: the tree at any size in O(256)

@@ -10,8 +10,8 @@
 
 /* *out stays NULL when the setting is empty. */
 static enum status file_of(const struct settings *settings, const char *section, const char *key,
-                           const struct state_dir *directory, char path[PATH_MAX],
-                           const char **out, struct buf *message)
+                           const struct state_dir *directory, char path[PATH_MAX], const char **out,
+                           struct buf *message)
 {
     const char *text = settings_text(settings, section, key);
     *out = NULL;
@@ -27,8 +27,7 @@ static enum status file_of(const struct settings *settings, const char *section,
     return ST_OK;
 }
 
-static enum status password_read(const char *path, struct broker_settings *out,
-                                 struct buf *message)
+static enum status password_read(const char *path, struct broker_settings *out, struct buf *message)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL) {

@@ -11,23 +11,43 @@
 
 /* Rows of a table, for this section. */
 #define BROKER_ROWS(section)                                                                       \
-    {section, "host", SETTING_TEXT, "127.0.0.1", 0, HOST_SIZE_MAX - 1, NULL,                       \
+    {section,                                                                                      \
+     "host",                                                                                       \
+     SETTING_TEXT,                                                                                 \
+     "127.0.0.1",                                                                                  \
+     0,                                                                                            \
+     HOST_SIZE_MAX - 1,                                                                            \
+     NULL,                                                                                         \
      "host name or address of the broker"},                                                        \
         {section, "port", SETTING_INT, "1883", 1, 65535, NULL, "TCP port of the broker"},          \
         {section, "user", SETTING_TEXT, "", 0, 255, NULL, "user name, empty for none"},            \
-        {section, "password_file", SETTING_TEXT, "", 0, 511, NULL,                                 \
+        {section,                                                                                  \
+         "password_file",                                                                          \
+         SETTING_TEXT,                                                                             \
+         "",                                                                                       \
+         0,                                                                                        \
+         511,                                                                                      \
+         NULL,                                                                                     \
          "file whose first line is the password; relative to the directory"},                      \
-        {section, "tls", SETTING_WORD, "auto", 0, 0, "false true auto",                            \
-         "TLS to the broker; auto: when ca is set"},                                               \
-        {section, "tls_verify", SETTING_BOOL, "true", 0, 0, NULL,                                  \
+        {section, "tls", SETTING_WORD,      "auto",                                                \
+         0,       0,     "false true auto", "TLS to the broker; auto: when ca is set"},            \
+        {section,                                                                                  \
+         "tls_verify",                                                                             \
+         SETTING_BOOL,                                                                             \
+         "true",                                                                                   \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
          "check the broker's certificate and its name"},                                           \
-        {section, "ca", SETTING_TEXT, "", 0, 511, NULL,                                            \
-         "PEM file of the certificate authorities to trust"},                                      \
-        {section, "cert", SETTING_TEXT, "", 0, 511, NULL,                                          \
-         "PEM file of our certificate, empty for none"},                                           \
+        {section, "ca", SETTING_TEXT, "",                                                          \
+         0,       511,  NULL,         "PEM file of the certificate authorities to trust"},         \
+        {section, "cert", SETTING_TEXT, "",                                                        \
+         0,       511,    NULL,         "PEM file of our certificate, empty for none"},            \
         {section, "key", SETTING_TEXT, "", 0, 511, NULL, "PEM file of our certificate's key"},     \
-        {section, "keepalive_s", SETTING_INT, "30", 5, 65535, NULL,                                \
-         "seconds of silence after which the connection is tested"},                               \
+        {section,     "keepalive_s",                                                               \
+         SETTING_INT, "30",                                                                        \
+         5,           65535,                                                                       \
+         NULL,        "seconds of silence after which the connection is tested"},                  \
     {                                                                                              \
         section, "session_expiry_s", SETTING_INT, "2592000", 0, 4294967295, NULL,                  \
             "seconds for which the broker keeps our session"                                       \

@@ -41,8 +41,8 @@ static void version_print(const struct cli_program *program)
 
 static void program_help(const struct cli_program *program, FILE *out)
 {
-    fprintf(out, "%s - %s\n\nUsage: %s VERB [options]\n\nVerbs:\n", program->name,
-            program->summary, program->name);
+    fprintf(out, "%s - %s\n\nUsage: %s VERB [options]\n\nVerbs:\n", program->name, program->summary,
+            program->name);
     for (size_t i = 0; i < program->verb_count; i++) {
         const struct cli_verb *verb = &program->verbs[i];
         char usage[80];
@@ -63,8 +63,7 @@ static void verb_help(const struct cli_program *program, const struct cli_verb *
         const struct cli_option *option = &verb->options[i];
         fprintf(out, " %s--%s%s%s%s", option->required ? "" : "[", option->name,
                 option->value_name != NULL ? " " : "",
-                option->value_name != NULL ? option->value_name : "",
-                option->required ? "" : "]");
+                option->value_name != NULL ? option->value_name : "", option->required ? "" : "]");
     }
     fprintf(out, "%s%s\n\n%s\n\nOptions:\n", *verb->arguments ? " " : "", verb->arguments,
             verb->summary);
@@ -145,8 +144,8 @@ static enum status call_check(const struct cli_call *call)
         return ST_USAGE;
     }
     if (call->argument_count < verb->arguments_min) {
-        buf_put_format(call->message, "%s needs %s; see %s %s --help", verb->words,
-                       verb->arguments, call->program->name, verb->words);
+        buf_put_format(call->message, "%s needs %s; see %s %s --help", verb->words, verb->arguments,
+                       call->program->name, verb->words);
         return ST_USAGE;
     }
     if (call->argument_count > verb->arguments_max) {
@@ -186,8 +185,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
         call.verb = &program->verbs[i];
     }
     if (words == 0) {
-        if (argc > 1)
-            buf_put_format(&message, "%s: there is no such verb; ", argv[1]);
+        if (argc > 1) buf_put_format(&message, "%s: there is no such verb; ", argv[1]);
         buf_put_format(&message, "%s --help tells the verbs", program->name);
     } else {
         status = call_run(&call, argc - words, argv + words);
@@ -199,8 +197,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     }
     if (status != ST_OK && status_exit_code(status) != 0) {
         if (message.size == 0) buf_put_text(&message, status_words(status));
-        fprintf(stderr, "%s: %.*s\n", program->name, (int)message.size,
-                (const char *)message.data);
+        fprintf(stderr, "%s: %.*s\n", program->name, (int)message.size, (const char *)message.data);
     }
     return status_exit_code(status);
 }

@@ -78,7 +78,8 @@ enum status boot_id_read(uint8_t out[BOOT_ID_SIZE])
     for (ssize_t i = 0; i < got && hex_count < sizeof hex; i++) {
         if (text[i] != '-' && text[i] != '\n') hex[hex_count++] = (uint8_t)text[i];
     }
-    if (hex_count != sizeof hex || hex_decode(bytes_of(hex, sizeof hex), out, BOOT_ID_SIZE) != ST_OK)
+    if (hex_count != sizeof hex ||
+        hex_decode(bytes_of(hex, sizeof hex), out, BOOT_ID_SIZE) != ST_OK)
         return ST_DISK;
     return ST_OK;
 }

@@ -25,8 +25,7 @@ enum status control_client_open(const struct state_dir *directory, struct contro
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" CONTROL_SOCKET_NAME,
              directory->fd);
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd >= 0 &&
-        connect(client->fd, (struct sockaddr *)&address, sizeof address) == 0) {
+    if (client->fd >= 0 && connect(client->fd, (struct sockaddr *)&address, sizeof address) == 0) {
         *out = client;
         return ST_OK;
     }

@@ -32,8 +32,8 @@ struct control_server {
     uint64_t epoll_base;
     int listener;
     uint32_t next_number;
-    size_t turn;     /* slot whose turn it is */
-    size_t offered;  /* slot of the request that control_server_next gave */
+    size_t turn;    /* slot whose turn it is */
+    size_t offered; /* slot of the request that control_server_next gave */
     size_t client_count;
     struct client clients[CONTROL_CLIENTS_MAX];
 };
@@ -137,9 +137,9 @@ static void interest_update(struct control_server *server, struct client *client
     const uint32_t writing = byte_queue_size(&client->output) > 0 ? EPOLLOUT : 0;
     if (client->interest == (reading | writing)) return;
     client->interest = reading | writing;
-    struct epoll_event event = {
-        .events = client->interest,
-        .data.u64 = server->epoll_base + 1 + (uint64_t)(client - server->clients)};
+    struct epoll_event event = {.events = client->interest,
+                                .data.u64 =
+                                    server->epoll_base + 1 + (uint64_t)(client - server->clients)};
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) != 0)
         client_close(server, client);
 }
@@ -158,9 +158,8 @@ static void accept_one(struct control_server *server)
         close(fd);
         return;
     }
-    server->clients[slot] = (struct client){.fd = fd,
-                                            .number = server->next_number++ << 8 | (uint32_t)slot,
-                                            .interest = EPOLLIN};
+    server->clients[slot] = (struct client){
+        .fd = fd, .number = server->next_number++ << 8 | (uint32_t)slot, .interest = EPOLLIN};
     server->client_count++;
 }
 

@@ -50,8 +50,8 @@ static enum status reach(struct control_session *session, const struct state_dir
 }
 
 enum status control_session_open(const struct state_dir *directory, const char *holder,
-                                 const struct session_engine *engine,
-                                 struct control_session **out, struct buf *message)
+                                 const struct session_engine *engine, struct control_session **out,
+                                 struct buf *message)
 {
     struct control_session *session = calloc(1, sizeof *session);
     *out = NULL;
@@ -129,8 +129,7 @@ enum status control_session_send(struct control_session *session, struct bytes r
     if (session->client != NULL) {
         status = control_client_send(session->client, request);
     } else {
-        struct event event = {
-            .kind = EVENT_REQUEST, .client = DIRECT_CLIENT, .request = request};
+        struct event event = {.kind = EVENT_REQUEST, .client = DIRECT_CLIENT, .request = request};
         replies_drop_given(session);
         session->pending++;
         status = direct_batch(session, &event);

@@ -146,8 +146,8 @@ bool inbox_put(struct inbox *inbox, const struct inbox_note *note)
     pthread_mutex_lock(&inbox->mutex);
     const bool message = note->kind == INBOX_MESSAGE;
     const size_t room = message ? inbox->capacity - INBOX_RESERVE_BYTES : inbox->capacity;
-    const bool fits = (!message || inbox->count < inbox->count_max) &&
-                      space_find(inbox, size, room, &offset);
+    const bool fits =
+        (!message || inbox->count < inbox->count_max) && space_find(inbox, size, room, &offset);
     if (fits) {
         record_write(inbox->ring + offset, note, size);
         inbox->written += size;
@@ -242,8 +242,8 @@ void inbox_release(struct inbox *inbox)
     inbox->read = inbox->taken;
     if (inbox->count == 0) {
         if (inbox->high_water > GIVE_BACK_BYTES) {
-            const size_t used = inbox->high_water < inbox->capacity ? (size_t)inbox->high_water
-                                                                    : inbox->capacity;
+            const size_t used =
+                inbox->high_water < inbox->capacity ? (size_t)inbox->high_water : inbox->capacity;
             madvise(inbox->ring, used, MADV_DONTNEED);
         }
         inbox->read = inbox->taken = inbox->written = inbox->high_water = 0;

@@ -33,10 +33,9 @@ enum status line_read(struct line_reader *reader, size_t size_max, struct bytes 
     reader->scanned = 0;
     for (;;) {
         const struct bytes all = waiting(reader);
-        const uint8_t *end = all.size > reader->scanned
-                                 ? memchr(all.data + reader->scanned, '\n',
-                                          all.size - reader->scanned)
-                                 : NULL;
+        const uint8_t *end = all.size > reader->scanned ? memchr(all.data + reader->scanned, '\n',
+                                                                 all.size - reader->scanned)
+                                                        : NULL;
         const size_t size = end != NULL ? (size_t)(end - all.data) : all.size;
         reader->scanned = all.size;
         if (size > size_max) return ST_TOO_LARGE;

@@ -8,7 +8,14 @@
 #include "common/shell/clock_os.h"
 #include "common/shell/paho_client.h"
 
-enum link_state { LINK_IDLE, LINK_RESOLVING, LINK_CONNECTING, LINK_UP, LINK_DRAINING, LINK_CLOSING };
+enum link_state {
+    LINK_IDLE,
+    LINK_RESOLVING,
+    LINK_CONNECTING,
+    LINK_UP,
+    LINK_DRAINING,
+    LINK_CLOSING
+};
 
 enum { WILL_SIZE_MAX = 4096, SENTENCE_SIZE_MAX = 1024 };
 
@@ -34,8 +41,8 @@ struct link_mqtt {
     uint8_t will_topic[256], will_payload[WILL_SIZE_MAX];
     size_t will_topic_size, will_payload_size;
     bool will_retain;
-    bool connect_wanted; /* asked for while the old connection is still closing */
-    bool failing;        /* an INBOX_DOWN of our own is on its way */
+    bool connect_wanted;              /* asked for while the old connection is still closing */
+    bool failing;                     /* an INBOX_DOWN of our own is on its way */
     char sentence[SENTENCE_SIZE_MAX]; /* of the LINK_DOWN that the engine is looking at */
 
     char addresses[RESOLVED_ADDRESSES_MAX][ADDRESS_TEXT_SIZE];
@@ -286,8 +293,8 @@ static void refill(struct link_mqtt *link)
         const uint8_t *at = first->bytes;
         link->queue_first = first->next;
         if (link->queue_first == NULL) link->queue_end = &link->queue_first;
-        link->queue_bytes -= first->topic_size + first->payload_size + first->correlation_size +
-                             sizeof *first;
+        link->queue_bytes -=
+            first->topic_size + first->payload_size + first->correlation_size + sizeof *first;
         hand_over(link, bytes_of(at, first->topic_size),
                   bytes_of(at + first->topic_size, first->payload_size),
                   bytes_of(at + first->topic_size + first->payload_size, first->correlation_size),

@@ -251,8 +251,8 @@ static void perform(struct loop *loop, const struct effect *effect)
         link_mqtt_subscribe(link, effect->topic, effect->no_local);
         return;
     case EFFECT_PUBLISH:
-        link_mqtt_publish(link, effect->topic, effect->payload, effect->correlation,
-                          effect->retain, effect->token);
+        link_mqtt_publish(link, effect->topic, effect->payload, effect->correlation, effect->retain,
+                          effect->token);
         return;
     case EFFECT_REPLY:
         break;
@@ -391,10 +391,9 @@ static void say_goodbye(struct loop *loop)
     struct inbox_note note;
     batch_start(loop);
     /* A store that fails now is found as after a crash by the next start. */
-    const bool stepped = loop->engine_open && batch_step(loop, &stop) == ST_OK &&
-                         batch_commit(loop) == ST_OK;
-    if (!stepped)
-        trace_line(&loop->options.trace, TRACE_WARNING, "stopped without a last commit");
+    const bool stepped =
+        loop->engine_open && batch_step(loop, &stop) == ST_OK && batch_commit(loop) == ST_OK;
+    if (!stepped) trace_line(&loop->options.trace, TRACE_WARNING, "stopped without a last commit");
     for (size_t i = 0; i < LINK_COUNT; i++) {
         if (loop->options.links[i] != NULL) link_mqtt_disconnect(loop->options.links[i]);
     }

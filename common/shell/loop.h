@@ -22,10 +22,10 @@
 #include "common/shell/state_dir.h"
 
 enum {
-    LOOP_PAUSE_MS = 1000,      /* after a failed batch */
-    LOOP_RETRIES_MAX = 5,      /* failed batches in a row */
-    LOOP_STOP_MS_MAX = 3000,   /* for the goodbye */
-    LOOP_CONGESTED_MS = 250,   /* long verbs run no faster while a client does not take replies */
+    LOOP_PAUSE_MS = 1000,    /* after a failed batch */
+    LOOP_RETRIES_MAX = 5,    /* failed batches in a row */
+    LOOP_STOP_MS_MAX = 3000, /* for the goodbye */
+    LOOP_CONGESTED_MS = 250, /* long verbs run no faster while a client does not take replies */
 };
 
 struct loop_options {

@@ -312,8 +312,7 @@ enum status paho_client_connect(const struct paho_options *options, struct paho_
 
 enum status paho_client_subscribe(struct paho_client *client, struct bytes filter, bool no_local)
 {
-    if (client->subscription_count == PAHO_SUBSCRIPTIONS_MAX ||
-        filter.size >= PAHO_TOPIC_SIZE_MAX)
+    if (client->subscription_count == PAHO_SUBSCRIPTIONS_MAX || filter.size >= PAHO_TOPIC_SIZE_MAX)
         return ST_TOO_LARGE;
     struct subscription *subscription = &client->subscriptions[client->subscription_count++];
     subscription->client = client;

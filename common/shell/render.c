@@ -143,9 +143,9 @@ static void header_print(struct render *render)
             const size_t width = shown_width(render->rows[i][c].text);
             if (width > render->widths[c]) render->widths[c] = width;
         }
-        header[c] = (struct cell){.text = render->names[c],
-                                  .is_number =
-                                      render->row_count > 0 && render->rows[0][c].is_number};
+        header[c] =
+            (struct cell){.text = render->names[c],
+                          .is_number = render->row_count > 0 && render->rows[0][c].is_number};
     }
     row_print(render, header);
     render->streaming = true;

@@ -131,8 +131,9 @@ static int pair_read(void *context, const char *section, const char *key, const 
         return 0;
     }
     if (settings->lines[i] != 0) {
-        buf_put_format(reading->message, "%s, line %u: %s in section [%s] is set twice, first in "
-                                         "line %u",
+        buf_put_format(reading->message,
+                       "%s, line %u: %s in section [%s] is set twice, first in "
+                       "line %u",
                        reading->file_name, reading->line, key, section, settings->lines[i]);
         return 0;
     }

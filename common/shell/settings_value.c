@@ -9,8 +9,8 @@ struct unit {
 };
 
 static const struct unit byte_units[] = {{"", 1}, {"K", 1024}, {"M", 1048576}, {"G", 1073741824}};
-static const struct unit ms_units[] = {{"", 1},        {"ms", 1},         {"s", 1000},
-                                       {"m", 60000},   {"h", 3600000},    {"d", 86400000}};
+static const struct unit ms_units[] = {{"", 1},      {"ms", 1},      {"s", 1000},
+                                       {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 
 static bool number_parse(const char *text, const struct unit *units, size_t unit_count,
                          uint64_t *out)
@@ -58,8 +58,7 @@ static bool word_parse(const char *allowed, const char *text, uint64_t *out)
     return false;
 }
 
-bool setting_value_parse(const struct setting_row *row, const char *text,
-                         struct setting_value *out)
+bool setting_value_parse(const struct setting_row *row, const char *text, struct setting_value *out)
 {
     const size_t size = strlen(text);
     uint64_t number = 0;

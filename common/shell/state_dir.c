@@ -127,8 +127,8 @@ enum status state_dir_write(const struct state_dir *directory, const char *name,
     const int size = snprintf(temporary, sizeof temporary, "%s.%ld.new", name, (long)getpid());
     INVARIANT(size > 0 && (size_t)size < sizeof temporary);
     unlinkat(directory->fd, temporary, 0);
-    const int fd = openat(directory->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                          (mode_t)mode);
+    const int fd =
+        openat(directory->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
     if (fd >= 0) {
         status = fchmod(fd, (mode_t)mode) == 0 ? write_all(fd, content) : ST_DISK;
         error = errno;

@@ -17,8 +17,7 @@ enum status render_to_stdout(bool json, bool quiet, struct render **out)
 }
 
 enum status replies_render(struct control_session *session, struct unpacker *unpacker,
-                           struct control_reply *reply, struct render *render,
-                           struct buf *message)
+                           struct control_reply *reply, struct render *render, struct buf *message)
 {
     for (;;) {
         struct bytes bytes;

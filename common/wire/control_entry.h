@@ -7,7 +7,7 @@
  *   CLOCK     [wall_ns_before int, wall_ns_after int, mono_ns uint]: at one moment of the monotonic
  *             clock, what the wall clock should have read and what it did read
  *   HEARTBEAT [pending_entries uint, disk_free_bytes uint]
- *   LOSS      [from uint, to uint, reason text, last_hash bin 32, nodes bin 32 * n,
+ *   LOSS      [log_id bin 16, from uint, to uint, reason text, last_hash bin 32, nodes bin 32 * n,
  *              payload_only bool]: 1 <= from <= to; n = the number of canonical subtrees of
  *             [from - 1, to), 1..LOSS_NODES_MAX. payload_only: headers and signatures are there,
  *             only payloads are gone; last_hash zero, nodes empty

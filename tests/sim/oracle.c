@@ -90,13 +90,13 @@ static void note_promise(struct oracle *oracle, const struct ack_log *said)
 
 static void note_store(struct oracle *oracle, const struct store_id *store)
 {
+    if (oracle->has_store && store_id_equal(store, &oracle->store)) return;
     if (!oracle->has_store || oracle->store_may_change) {
         oracle->store_may_change = false;
         oracle->has_store = true;
         oracle->store = *store;
         return;
     }
-    if (store_id_equal(store, &oracle->store)) return;
     world_fail(oracle->world, "one store id", "the cloud drew a new one without a restore");
 }
 

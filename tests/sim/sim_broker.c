@@ -41,16 +41,20 @@ struct sim_broker {
 static void session_clear(struct session *session)
 {
     sim_message_unref(session->will);
-    for (size_t i = 0; i < session->filter_count; i++) sim_message_unref(session->filters[i]);
-    for (size_t i = 0; i < session->count; i++) sim_message_unref(session->queue[i].message);
+    for (size_t i = 0; i < session->filter_count; i++)
+        sim_message_unref(session->filters[i]);
+    for (size_t i = 0; i < session->count; i++)
+        sim_message_unref(session->queue[i].message);
     free(session->queue);
     *session = (struct session){0};
 }
 
 static void state_clear(struct state *state, uint32_t client_count)
 {
-    for (uint32_t i = 0; i < client_count; i++) session_clear(&state->sessions[i]);
-    for (size_t i = 0; i < state->retained_count; i++) sim_message_unref(state->retained[i]);
+    for (uint32_t i = 0; i < client_count; i++)
+        session_clear(&state->sessions[i]);
+    for (size_t i = 0; i < state->retained_count; i++)
+        sim_message_unref(state->retained[i]);
     free(state->retained);
     state->retained = NULL;
     state->retained_count = state->retained_capacity = 0;
@@ -143,7 +147,8 @@ struct sim_broker_counts sim_broker_counts(const struct sim_broker *broker)
 static struct bytes level_at(struct bytes topic, size_t offset, size_t *next)
 {
     size_t end = offset;
-    while (end < topic.size && topic.data[end] != '/') end++;
+    while (end < topic.size && topic.data[end] != '/')
+        end++;
     *next = end + 1;
     return bytes_of(topic.data + offset, end - offset);
 }
@@ -201,8 +206,8 @@ static void enqueue(struct sim_broker *broker, uint32_t client, struct sim_messa
                     bool retained)
 {
     struct session *session = &broker->live.sessions[client];
-    const size_t limit = broker->settings.queued_max +
-                         (session->connected ? broker->settings.inflight_max : 0);
+    const size_t limit =
+        broker->settings.queued_max + (session->connected ? broker->settings.inflight_max : 0);
     if (session->count >= limit) {
         broker->counts.dropped++;
         return;
@@ -375,15 +380,24 @@ void sim_broker_receive(struct sim_broker *broker, uint32_t client, const struct
     struct session *session = &broker->live.sessions[client];
     if (packet->kind != PACKET_CONNECT && !session->connected) return;
     switch (packet->kind) {
-    case PACKET_CONNECT: receive_connect(broker, client, packet); return;
-    case PACKET_SUBSCRIBE: receive_subscribe(broker, client, packet->message); return;
-    case PACKET_PUBLISH: receive_publish(broker, client, packet); return;
-    case PACKET_PUBACK: receive_puback(broker, client, packet->number); return;
+    case PACKET_CONNECT:
+        receive_connect(broker, client, packet);
+        return;
+    case PACKET_SUBSCRIBE:
+        receive_subscribe(broker, client, packet->message);
+        return;
+    case PACKET_PUBLISH:
+        receive_publish(broker, client, packet);
+        return;
+    case PACKET_PUBACK:
+        receive_puback(broker, client, packet->number);
+        return;
     case PACKET_DISCONNECT:
         sim_message_unref(session->will);
         session->will = NULL;
         session->connected = false;
         return;
-    case PACKET_CONNACK: return;
+    case PACKET_CONNACK:
+        return;
     }
 }

@@ -39,11 +39,11 @@ struct packet {
 
 struct sim_broker_settings {
     uint32_t client_count;
-    uint32_t queued_max;       /* waiting messages of one session */
-    uint32_t inflight_max;     /* sent and not acknowledged, of one session */
-    uint16_t receive_maximum;  /* told to clients */
-    unsigned forget_per_mille; /* PUBACK given, message thrown away */
-    unsigned repeat_per_mille; /* delivered twice */
+    uint32_t queued_max;        /* waiting messages of one session */
+    uint32_t inflight_max;      /* sent and not acknowledged, of one session */
+    uint16_t receive_maximum;   /* told to clients */
+    unsigned forget_per_mille;  /* PUBACK given, message thrown away */
+    unsigned repeat_per_mille;  /* delivered twice */
     unsigned shuffle_per_mille; /* of reconnects: sent again in another order */
 };
 

@@ -8,28 +8,18 @@
 
 #include "common/base/check.h"
 #include "common/base/rng.h"
-#include "tests/sim/sim_file.h"
+#include "tests/sim/sim_volume.h"
 
-enum { NAME_SIZE = 128 };
 #define NO_LIMIT_FREE_BYTES (UINT64_C(1) << 40)
 /* 1970-01-01 as SQLite counts: milliseconds since noon in Greenwich, November 24, 4714 BC. */
 #define JULIAN_EPOCH_MS INT64_C(210866760000000)
 
-struct handle;
-
-struct entry {
-    struct sim_file file;
-    struct handle *handles;
-    struct entry *next;
-    char path[NAME_SIZE];
-};
-
 /* What SQLite allocates for an open file. */
-struct handle {
+struct sim_handle {
     sqlite3_file base;
     struct sim_disk *disk;
-    struct entry *entry;
-    struct handle *next;
+    struct sim_entry *entry;
+    struct sim_handle *next;
     uint64_t life; /* of the disk when it was opened; an older one is a dead process's */
     int lock;      /* SQLITE_LOCK_… */
     bool delete_on_close;
@@ -37,8 +27,8 @@ struct handle {
 
 struct sim_disk {
     sqlite3_vfs vfs;
-    char name[NAME_SIZE];
-    struct entry *entries; /* in the order of their creation */
+    char name[SIM_PATH_SIZE];
+    struct sim_volume volume;
     struct rng rng;
     uint64_t life;
     bool frozen;
@@ -59,58 +49,31 @@ static struct sim_disk *disk_of(sqlite3_vfs *vfs)
     return vfs->pAppData;
 }
 
-static struct handle *handle_of(sqlite3_file *file)
+static struct sim_handle *handle_of(sqlite3_file *file)
 {
-    return (struct handle *)file;
+    return (struct sim_handle *)file;
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
-
-static struct entry *find_entry(const struct sim_disk *disk, const char *path)
-{
-    struct entry *entry = disk->entries;
-    while (entry != NULL && strcmp(entry->path, path) != 0) {
-        entry = entry->next;
-    }
-    return entry;
-}
-
-static struct entry *add_entry(struct sim_disk *disk, const char *path)
-{
-    struct entry *entry = calloc(1, sizeof *entry);
-    INVARIANT(entry != NULL && strlen(path) < NAME_SIZE);
-    strcpy(entry->path, path);
-    struct entry **last = &disk->entries;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = entry;
-    return entry;
-}
+/* ---- files ---------------------------------------------------------------------------------- */
 
 /* Handles that are still open on it are dead ones, or SQLite's last. */
-static void remove_entry(struct sim_disk *disk, struct entry *entry)
+static void remove_entry(struct sim_disk *disk, struct sim_entry *entry)
 {
-    struct entry **at = &disk->entries;
-    while (*at != entry) {
-        at = &(*at)->next;
-    }
-    *at = entry->next;
-    for (struct handle *handle = entry->handles; handle != NULL; handle = handle->next) {
+    for (struct sim_handle *handle = entry->handles; handle != NULL; handle = handle->next) {
         handle->entry = NULL;
     }
-    sim_file_close(&entry->file);
-    free(entry);
+    entry->handles = NULL;
+    sim_volume_remove(&disk->volume, entry);
 }
 
 static void remove_all(struct sim_disk *disk)
 {
-    while (disk->entries != NULL) {
-        remove_entry(disk, disk->entries);
+    while (disk->volume.entries != NULL) {
+        remove_entry(disk, disk->volume.entries);
     }
 }
 
-/* ---- faults ----------------------------------------------------------------------------------- */
+/* ---- faults --------------------------------------------------------------------------------- */
 
 /* SQLITE_OK when the call goes through; else error, or SQLITE_FULL. */
 static int admit(struct sim_disk *disk, enum sim_disk_operation operation, int error)
@@ -130,12 +93,12 @@ static int admit(struct sim_disk *disk, enum sim_disk_operation operation, int e
 }
 
 /* A dead process's handle, and one whose file is gone, changes nothing any more. */
-static bool is_alive(const struct handle *handle)
+static bool is_alive(const struct sim_handle *handle)
 {
     return handle->entry != NULL && handle->life == handle->disk->life && !handle->disk->frozen;
 }
 
-static int admit_handle(struct handle *handle, enum sim_disk_operation operation, int error)
+static int admit_handle(struct sim_handle *handle, enum sim_disk_operation operation, int error)
 {
     if (!is_alive(handle)) return error;
     return admit(handle->disk, operation, error);
@@ -172,14 +135,14 @@ bool sim_disk_was_cut(const struct sim_disk *disk)
     return disk->is_cut && disk->fault_met;
 }
 
-/* ---- methods of an open file ------------------------------------------------------------------ */
+/* ---- methods of an open file ---------------------------------------------------------------- */
 
 static int file_close(sqlite3_file *file)
 {
-    struct handle *handle = handle_of(file);
-    struct entry *entry = handle->entry;
+    struct sim_handle *handle = handle_of(file);
+    struct sim_entry *entry = handle->entry;
     if (entry == NULL) return SQLITE_OK;
-    struct handle **at = &entry->handles;
+    struct sim_handle **at = &entry->handles;
     while (*at != handle) {
         at = &(*at)->next;
     }
@@ -190,7 +153,7 @@ static int file_close(sqlite3_file *file)
 
 static int file_read(sqlite3_file *file, void *out, int size, sqlite3_int64 offset)
 {
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     const int result = admit_handle(handle, SIM_DISK_READ, SQLITE_IOERR_READ);
     if (result != SQLITE_OK) return result;
     handle->disk->counters.reads++;
@@ -199,7 +162,7 @@ static int file_read(sqlite3_file *file, void *out, int size, sqlite3_int64 offs
     return got == (size_t)size ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
 
-static bool has_room(const struct handle *handle, uint64_t end)
+static bool has_room(const struct sim_handle *handle, uint64_t end)
 {
     if (handle->disk->capacity_bytes == UINT64_MAX) return true;
     const uint64_t size = handle->entry->file.size;
@@ -207,7 +170,7 @@ static bool has_room(const struct handle *handle, uint64_t end)
     return sim_disk_used_bytes(handle->disk) + (end - size) <= handle->disk->capacity_bytes;
 }
 
-static bool is_wal(const struct entry *entry)
+static bool is_wal(const struct sim_entry *entry)
 {
     const size_t size = strlen(entry->path);
     return size > 4 && strcmp(entry->path + size - 4, "-wal") == 0;
@@ -216,14 +179,14 @@ static bool is_wal(const struct entry *entry)
 /* A lazy disk syncs its WAL only before a checkpoint, as synchronous=NORMAL would. */
 static void sync_wals(struct sim_disk *disk)
 {
-    for (struct entry *entry = disk->entries; entry != NULL; entry = entry->next) {
+    for (struct sim_entry *entry = disk->volume.entries; entry != NULL; entry = entry->next) {
         if (is_wal(entry)) sim_file_sync(&entry->file);
     }
 }
 
 static int file_write(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 offset)
 {
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     struct sim_disk *disk = handle->disk;
     const int result = admit_handle(handle, SIM_DISK_WRITE, SQLITE_IOERR_WRITE);
     if (result != SQLITE_OK) {
@@ -248,7 +211,7 @@ static int file_write(sqlite3_file *file, const void *bytes, int size, sqlite3_i
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     const int result = admit_handle(handle, SIM_DISK_TRUNCATE, SQLITE_IOERR_TRUNCATE);
     if (result != SQLITE_OK) return result;
     handle->disk->counters.truncates++;
@@ -259,7 +222,7 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 static int file_sync(sqlite3_file *file, int flags)
 {
     (void)flags;
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     const int result = admit_handle(handle, SIM_DISK_SYNC, SQLITE_IOERR_FSYNC);
     if (result != SQLITE_OK) {
         if (is_alive(handle)) sim_file_sync_failed(&handle->entry->file);
@@ -272,17 +235,17 @@ static int file_sync(sqlite3_file *file, int flags)
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *size)
 {
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     const int result = admit_handle(handle, SIM_DISK_LOOK, SQLITE_IOERR_FSTAT);
     if (result == SQLITE_OK) *size = (sqlite3_int64)handle->entry->file.size;
     return result;
 }
 
 /* The strongest lock that another live handle has on the file. */
-static int lock_of_others(const struct handle *handle)
+static int lock_of_others(const struct sim_handle *handle)
 {
     int strongest = SQLITE_LOCK_NONE;
-    for (struct handle *other = handle->entry->handles; other != NULL; other = other->next) {
+    for (struct sim_handle *other = handle->entry->handles; other != NULL; other = other->next) {
         const bool counts = other != handle && other->life == handle->disk->life;
         if (counts && other->lock > strongest) strongest = other->lock;
     }
@@ -291,7 +254,7 @@ static int lock_of_others(const struct handle *handle)
 
 static int file_lock(sqlite3_file *file, int level)
 {
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     if (level <= handle->lock) return SQLITE_OK;
     const int result = admit_handle(handle, SIM_DISK_LOOK, SQLITE_IOERR_LOCK);
     if (result != SQLITE_OK) return result;
@@ -306,14 +269,14 @@ static int file_lock(sqlite3_file *file, int level)
 
 static int file_unlock(sqlite3_file *file, int level)
 {
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     if (level < handle->lock) handle->lock = level;
     return SQLITE_OK;
 }
 
 static int file_check_reserved(sqlite3_file *file, int *is_reserved)
 {
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     const int result = admit_handle(handle, SIM_DISK_LOOK, SQLITE_IOERR_CHECKRESERVEDLOCK);
     if (result != SQLITE_OK) return result;
     *is_reserved =
@@ -357,27 +320,27 @@ static const sqlite3_io_methods file_methods = {
     .xDeviceCharacteristics = file_characteristics,
 };
 
-/* ---- methods of the disk ---------------------------------------------------------------------- */
+/* ---- methods of the disk -------------------------------------------------------------------- */
 
 static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags,
                     int *out_flags)
 {
     struct sim_disk *disk = disk_of(vfs);
-    struct handle *handle = handle_of(file);
+    struct sim_handle *handle = handle_of(file);
     memset(handle, 0, sizeof *handle);
     /* A full disk, too, is told so: the reason stands in the error number. */
     if (admit(disk, SIM_DISK_OPEN, SQLITE_CANTOPEN) != SQLITE_OK) return SQLITE_CANTOPEN;
-    char temporary[NAME_SIZE];
+    char temporary[SIM_PATH_SIZE];
     if (path == NULL) {
-        sqlite3_snprintf(NAME_SIZE, temporary, "temporary-%llu", disk->temporary_count++);
+        sqlite3_snprintf(SIM_PATH_SIZE, temporary, "temporary-%llu", disk->temporary_count++);
         path = temporary;
     }
-    struct entry *entry = find_entry(disk, path);
+    struct sim_entry *entry = sim_volume_find(&disk->volume, path);
     if (entry == NULL && (flags & SQLITE_OPEN_CREATE) == 0) {
         disk->last_errno = ENOENT;
         return SQLITE_CANTOPEN;
     }
-    if (entry == NULL) entry = add_entry(disk, path);
+    if (entry == NULL) entry = sim_volume_add(&disk->volume, path);
     handle->base.pMethods = &file_methods;
     handle->disk = disk;
     handle->entry = entry;
@@ -396,7 +359,7 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_directory)
     struct sim_disk *disk = disk_of(vfs);
     const int result = admit(disk, SIM_DISK_DELETE, SQLITE_IOERR_DELETE);
     if (result != SQLITE_OK) return result == SQLITE_FULL ? SQLITE_IOERR_DELETE : result;
-    struct entry *entry = find_entry(disk, path);
+    struct sim_entry *entry = sim_volume_find(&disk->volume, path);
     if (entry == NULL) return SQLITE_IOERR_DELETE_NOENT;
     disk->counters.deletes++;
     remove_entry(disk, entry);
@@ -408,7 +371,7 @@ static int vfs_access(sqlite3_vfs *vfs, const char *path, int flags, int *is_the
     struct sim_disk *disk = disk_of(vfs);
     const int result = admit(disk, SIM_DISK_LOOK, SQLITE_IOERR_ACCESS);
     if (result != SQLITE_OK) return result;
-    const struct entry *entry = find_entry(disk, path);
+    const struct sim_entry *entry = sim_volume_find(&disk->volume, path);
     /* As on Unix: an empty file does not count as existing. */
     *is_there = entry != NULL && (flags != SQLITE_ACCESS_EXISTS || entry->file.size > 0);
     return SQLITE_OK;
@@ -452,20 +415,21 @@ static int vfs_last_error(sqlite3_vfs *vfs, int size, char *out)
     return disk_of(vfs)->last_errno;
 }
 
-/* ---- the disk as a whole ---------------------------------------------------------------------- */
+/* ---- the disk as a whole -------------------------------------------------------------------- */
 
 struct sim_disk *sim_disk_open(const char *name, uint64_t seed)
 {
     struct sim_disk *disk = calloc(1, sizeof *disk);
-    INVARIANT(disk != NULL && strlen(name) < NAME_SIZE);
+    const size_t name_size = strlen(name) + 1;
+    INVARIANT(disk != NULL && name_size <= sizeof disk->name);
     INVARIANT(sqlite3_vfs_find(name) == NULL);
-    strcpy(disk->name, name);
+    memcpy(disk->name, name, name_size);
     rng_seed(&disk->rng, seed);
     disk->capacity_bytes = UINT64_MAX;
     disk->vfs = (sqlite3_vfs){
         .iVersion = 2,
-        .szOsFile = sizeof(struct handle),
-        .mxPathname = NAME_SIZE,
+        .szOsFile = sizeof(struct sim_handle),
+        .mxPathname = SIM_PATH_SIZE,
         .zName = disk->name,
         .pAppData = disk,
         .xOpen = vfs_open,
@@ -521,10 +485,7 @@ void sim_disk_thaw(struct sim_disk *disk, bool power)
 {
     disk->frozen = false;
     sim_disk_heal(disk);
-    if (!power) return;
-    for (struct entry *entry = disk->entries; entry != NULL; entry = entry->next) {
-        sim_file_crash(&entry->file, &disk->rng);
-    }
+    if (power) sim_volume_crash(&disk->volume, &disk->rng);
 }
 
 void sim_disk_crash(struct sim_disk *disk)
@@ -540,11 +501,7 @@ void sim_disk_set_capacity(struct sim_disk *disk, uint64_t bytes)
 
 uint64_t sim_disk_used_bytes(const struct sim_disk *disk)
 {
-    uint64_t used = 0;
-    for (const struct entry *entry = disk->entries; entry != NULL; entry = entry->next) {
-        used += entry->file.size;
-    }
-    return used;
+    return sim_volume_used_bytes(&disk->volume);
 }
 
 uint64_t sim_disk_free_bytes(const struct sim_disk *disk)
@@ -559,9 +516,7 @@ void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from)
 {
     to->life++;
     remove_all(to);
-    for (const struct entry *entry = from->entries; entry != NULL; entry = entry->next) {
-        sim_file_copy(&add_entry(to, entry->path)->file, &entry->file);
-    }
+    sim_volume_copy(&to->volume, &from->volume);
 }
 
 struct sim_disk_counters sim_disk_counters(const struct sim_disk *disk)
@@ -571,13 +526,13 @@ struct sim_disk_counters sim_disk_counters(const struct sim_disk *disk)
 
 uint64_t sim_disk_file_size(const struct sim_disk *disk, const char *path)
 {
-    const struct entry *entry = find_entry(disk, path);
+    const struct sim_entry *entry = sim_volume_find(&disk->volume, path);
     return entry != NULL ? entry->file.size : 0;
 }
 
 void sim_disk_flip(struct sim_disk *disk, const char *path, uint64_t offset, uint8_t mask)
 {
-    struct entry *entry = find_entry(disk, path);
+    struct sim_entry *entry = sim_volume_find(&disk->volume, path);
     INVARIANT(entry != NULL && offset < entry->file.size);
     uint8_t byte = 0;
     sim_file_read(&entry->file, offset, &byte, 1);
@@ -588,7 +543,7 @@ void sim_disk_flip(struct sim_disk *disk, const char *path, uint64_t offset, uin
 
 void sim_disk_cut_file(struct sim_disk *disk, const char *path, uint64_t size)
 {
-    struct entry *entry = find_entry(disk, path);
+    struct sim_entry *entry = sim_volume_find(&disk->volume, path);
     INVARIANT(entry != NULL && size <= entry->file.size);
     sim_file_truncate(&entry->file, size);
     sim_file_sync(&entry->file);
@@ -596,8 +551,8 @@ void sim_disk_cut_file(struct sim_disk *disk, const char *path, uint64_t size)
 
 void sim_disk_put(struct sim_disk *disk, const char *path, const void *bytes, size_t size)
 {
-    struct entry *entry = find_entry(disk, path);
-    if (entry == NULL) entry = add_entry(disk, path);
+    struct sim_entry *entry = sim_volume_find(&disk->volume, path);
+    if (entry == NULL) entry = sim_volume_add(&disk->volume, path);
     sim_file_truncate(&entry->file, 0);
     sim_file_write(&entry->file, 0, bytes, size);
     sim_file_sync(&entry->file);

@@ -10,8 +10,8 @@
 struct sim_message {
     unsigned references;
     bool retain;
-    bool no_local; /* SUBSCRIBE packets only */
-    uint32_t origin; /* the broker's number of the client that published it */
+    bool no_local;      /* SUBSCRIBE packets only */
+    uint32_t origin;    /* the broker's number of the client that published it */
     struct bytes topic; /* SUBSCRIBE packets: the filter */
     struct bytes payload;
     struct bytes response_topic, correlation, priority, id;

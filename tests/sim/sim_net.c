@@ -13,8 +13,7 @@ bool sim_net_is_cut(const struct sim_net *net, uint64_t now_ns)
 
 static uint64_t flight_ns(const struct sim_net_settings *settings, struct rng *rng)
 {
-    const uint64_t jitter =
-        settings->jitter_ns > 0 ? rng_below(rng, settings->jitter_ns + 1) : 0;
+    const uint64_t jitter = settings->jitter_ns > 0 ? rng_below(rng, settings->jitter_ns + 1) : 0;
     return settings->delay_ns + jitter;
 }
 

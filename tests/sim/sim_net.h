@@ -12,10 +12,10 @@
 struct sim_net_settings {
     uint64_t delay_ns;
     uint64_t jitter_ns;
-    uint64_t bytes_per_s;          /* 0: without limit */
-    uint64_t patience_ns;          /* a cut that ends within this is only a delay */
-    uint64_t keepalive_ns;         /* an end notices a dead connection after this, up to 1.5 times */
-    unsigned loss_per_million;     /* of packets: the connection breaks with this one */
+    uint64_t bytes_per_s;      /* 0: without limit */
+    uint64_t patience_ns;      /* a cut that ends within this is only a delay */
+    uint64_t keepalive_ns;     /* an end notices a dead connection after this, up to 1.5 times */
+    unsigned loss_per_million; /* of packets: the connection breaks with this one */
 };
 
 /* One link of a node to its broker; it outlives connections. */

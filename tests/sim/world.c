@@ -293,14 +293,12 @@ void world_close(struct world *world)
         sim_message_unref(world->heap[i].packet.message);
     }
     free(world->heap);
+    for (unsigned i = 0; i < world->edge_count; i++) broker_close(&world->local[i]);
+    broker_close(&world->middle); /* with its endpoints, which nodes and publishers hold */
     for (unsigned i = 0; i < world->publisher_count; i++) publisher_close(&world->publishers[i]);
     free(world->publishers);
-    for (unsigned i = 0; i < world->edge_count; i++) {
-        node_close(&world->edges[i]);
-        broker_close(&world->local[i]);
-    }
+    for (unsigned i = 0; i < world->edge_count; i++) node_close(&world->edges[i]);
     node_close(&world->cloud);
-    broker_close(&world->middle);
     oracle_close(world->oracle);
     free(world->edges);
     free(world->local);

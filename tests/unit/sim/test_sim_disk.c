@@ -46,7 +46,7 @@ static int64_t number_of(struct db *db, const char *sql)
     return number;
 }
 
-/* ---- one file --------------------------------------------------------------------------------- */
+/* ---- one file ------------------------------------------------------------------------------- */
 
 static void write_all(struct sim_file *file, uint64_t offset, int byte, size_t size)
 {
@@ -199,7 +199,7 @@ static void test_after_a_failed_sync_only_writing_again_saves(void **state)
     assert_true(was_lost);
 }
 
-/* ---- the disk --------------------------------------------------------------------------------- */
+/* ---- the disk ------------------------------------------------------------------------------- */
 
 static void test_a_dead_process_changes_nothing(void **state)
 {

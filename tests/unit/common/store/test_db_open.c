@@ -97,7 +97,7 @@ static void write_file(const char *path, const char *text)
     fclose(file);
 }
 
-/* ---- migrations ------------------------------------------------------------------------------- */
+/* ---- migrations ----------------------------------------------------------------------------- */
 
 static void test_each_migration_is_applied_once(void **state)
 {
@@ -192,7 +192,7 @@ static void test_page_size_is_chosen_once(void **state)
     }
 }
 
-/* ---- whose it is ------------------------------------------------------------------------------ */
+/* ---- whose it is ---------------------------------------------------------------------------- */
 
 static void test_another_applications_database_is_refused(void **state)
 {
@@ -282,7 +282,7 @@ static void test_failures_of_the_disk_are_told_at_opening(void **state)
     assert_says(place, "evidence.db", "disk I/O error");
 }
 
-/* ---- real files ------------------------------------------------------------------------------- */
+/* ---- real files ----------------------------------------------------------------------------- */
 
 static void test_a_real_file_keeps_what_was_committed(void **state)
 {

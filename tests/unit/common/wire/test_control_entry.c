@@ -152,6 +152,7 @@ static void lose(struct rng *rng, uint64_t from, uint64_t to)
 {
     uint8_t levels[LOSS_NODES_MAX];
     memset(&loss, 0, sizeof loss);
+    rng_fill(rng, loss.log.bytes, LOG_ID_SIZE);
     loss.from = from;
     loss.to = to;
     loss.node_count = tree_range_levels(from - 1, to, levels);
@@ -181,6 +182,7 @@ static void test_a_loss_is_read_as_it_was_written(void **state)
         lose(&wire->rng, from, from + length);
         loss.reason = random_text(&wire->rng, reason, 0, sizeof reason);
         assert_int_equal(decode_loss(wire), ST_OK);
+        assert_true(log_id_equal(&loss_back.log, &loss.log));
         assert_true(loss_back.from == loss.from && loss_back.to == loss.to);
         assert_true(bytes_equal(loss_back.reason, loss.reason));
         assert_false(loss_back.payload_only);
@@ -243,7 +245,8 @@ static void test_a_node_list_that_is_not_whole_hashes_is_refused(void **state)
     for (size_t size = DIGEST_SIZE - 1; size <= DIGEST_SIZE + 1; size++) {
         static const uint8_t zeros[DIGEST_SIZE + 1];
         struct buf out = wire_buf(wire);
-        pack_array(&out, 6);
+        pack_array(&out, 7);
+        pack_bin(&out, bytes_of(zeros, LOG_ID_SIZE));
         pack_uint(&out, 1);
         pack_uint(&out, 1);
         pack_text(&out, BYTES_EMPTY);
@@ -321,9 +324,10 @@ static void golden_days(struct wire *wire)
 
 static void golden_losses(struct wire *wire)
 {
-    static const char *const labels[] = {"from",      "to",    "reason",
+    static const char *const labels[] = {"log_id",    "from",  "to",          "reason",
                                          "last_hash", "nodes", "payload_only"};
     lose(&wire->rng, 4, 13);
+    memset(loss.log.bytes, 0x50, LOG_ID_SIZE);
     memset(loss.last_hash.bytes, 0x51, DIGEST_SIZE);
     memset(loss.nodes, 0x52, loss.node_count * DIGEST_SIZE);
     loss.reason = BYTES_LITERAL("disk full");
