@@ -173,9 +173,17 @@ void cloud_close(struct cloud *cloud)
 
 enum status cloud_begin(struct cloud *cloud)
 {
-    cloud->batch_has_other_events = false;
     cloud->batch_had_slice = false;
     return cloud->store->verbs->begin(cloud->store);
+}
+
+/* The auditor's turn: in a quiet moment, so that a backlog has the processor to itself, but once a
+ * second whatever happens. */
+static uint64_t audit_mono_ns(const struct cloud *cloud)
+{
+    const uint64_t quiet_ns = cloud->audit.busy_mono_ns + AUDIT_QUIET_MS * UINT64_C(1000000);
+    const uint64_t late_ns = cloud->audit.slice_mono_ns + AUDIT_PAUSE_MAX_MS * UINT64_C(1000000);
+    return quiet_ns < late_ns ? quiet_ns : late_ns;
 }
 
 static enum status work_slice(struct cloud *cloud, struct effects *effects)
@@ -185,8 +193,9 @@ static enum status work_slice(struct cloud *cloud, struct effects *effects)
         return cloud_report_slice(cloud, effects);
     }
     if (!cloud->settings.audit || !cloud->audit.due) return ST_OK;
-    if (cloud->batch_has_other_events || cloud->batch_had_slice) return ST_OK;
+    if (cloud->batch_had_slice || cloud->now.mono_ns < audit_mono_ns(cloud)) return ST_OK;
     cloud->batch_had_slice = true;
+    cloud->audit.slice_mono_ns = cloud->now.mono_ns;
     return cloud_audit_slice(cloud);
 }
 
@@ -199,7 +208,7 @@ static enum status wakeup(struct cloud *cloud, struct effects *effects)
 enum status cloud_step(struct cloud *cloud, const struct event *event, struct effects *effects)
 {
     cloud->now = event->now;
-    if (event->kind != EVENT_WAKEUP) cloud->batch_has_other_events = true;
+    if (event->kind != EVENT_WAKEUP) cloud->audit.busy_mono_ns = event->now.mono_ns;
     switch (event->kind) {
     case EVENT_WAKEUP:
         return wakeup(cloud, effects);
@@ -229,9 +238,8 @@ enum status cloud_step(struct cloud *cloud, const struct event *event, struct ef
 enum status cloud_commit(struct cloud *cloud, const struct moment *now, struct effects *effects)
 {
     cloud->now = *now;
-    /* A steady stream of messages must not starve the operator's jobs. */
-    if (!cloud->batch_had_slice && cloud_report_has_jobs(cloud) && effects_has_room(effects))
-        TRY(work_slice(cloud, effects));
+    /* A steady stream of messages must starve neither the operator's jobs nor the auditor. */
+    if (!cloud->batch_had_slice && effects_has_room(effects)) TRY(work_slice(cloud, effects));
     TRY(cloud_refusals_save(cloud));
     TRY(cloud_replies_flush(cloud, effects));
     return cloud->store->verbs->commit(cloud->store);
@@ -239,10 +247,14 @@ enum status cloud_commit(struct cloud *cloud, const struct moment *now, struct e
 
 uint64_t cloud_next_wakeup(const struct cloud *cloud)
 {
-    if (cloud_has_jobs(cloud) || cloud_replies_due(cloud)) return 0;
+    if (cloud_report_has_jobs(cloud) || cloud_replies_due(cloud)) return 0;
     const struct cloud_session *const session = &cloud->session;
-    if (!cloud->settings.link || session->stopped) return UINT64_MAX;
-    return session->state == SESSION_OFFLINE ? session->connect_mono_ns : UINT64_MAX;
+    uint64_t wakeup_ns = UINT64_MAX;
+    if (cloud->settings.audit && cloud->audit.due) wakeup_ns = audit_mono_ns(cloud);
+    const bool connects =
+        cloud->settings.link && !session->stopped && session->state == SESSION_OFFLINE;
+    if (connects && session->connect_mono_ns < wakeup_ns) wakeup_ns = session->connect_mono_ns;
+    return wakeup_ns;
 }
 
 bool cloud_has_jobs(const struct cloud *cloud)

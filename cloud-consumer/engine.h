@@ -30,6 +30,8 @@ enum {
     REFUSED_SAMPLES_BATCH = 16, /* sampled refused frames of one batch */
     REFUSED_SAMPLE_SIZE = 256,
     AUDIT_SLICE_SIGNATURES = 40, /* at 42 us each: less than 2 ms */
+    AUDIT_QUIET_MS = 5,          /* it waits until nothing has come for so long */
+    AUDIT_PAUSE_MAX_MS = 1000,   /* but never longer than this */
     APPEND_ATTEMPTS_MAX = 3,
     STORED_BODY_SIZE_MAX = BODY_UNPACKED_SIZE_MAX,
     SEQUENCE_BITS_MAX = 62, /* a sequence that no log reaches; keeps sums and the store's integers
@@ -84,10 +86,12 @@ struct stored_run {
 };
 
 struct cloud_audit {
-    bool due;      /* entries may wait for their audit */
-    int64_t after; /* logs up to this one are done in this round */
-    bool found;    /* in this round */
-    int64_t log;   /* where the cursor stands between slices, and */
+    bool due;               /* entries may wait for their audit */
+    uint64_t busy_mono_ns;  /* when something else was last to do */
+    uint64_t slice_mono_ns; /* when the last slice was */
+    int64_t after;          /* logs up to this one are done in this round */
+    bool found;             /* in this round */
+    int64_t log;            /* where the cursor stands between slices, and */
     uint64_t verified;
 };
 
@@ -163,7 +167,7 @@ struct cloud {
     uint64_t refused[REFUSAL_COUNT]; /* not written yet */
     unsigned refused_samples;        /* of this batch */
     struct cloud_sample samples[REFUSED_SAMPLES_BATCH];
-    bool batch_has_other_events, batch_had_slice;
+    bool batch_had_slice;
 
     /* Scratch memory, taken once at open. */
     struct evidence_run *run;

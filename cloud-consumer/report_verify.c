@@ -128,7 +128,8 @@ static enum status verify_run(struct cloud *cloud, struct walk *walk,
     const uint64_t last = run->first_sequence + run->count - 1;
     if (!digest_equal(&run->prev_hash, &verify->head.hash))
         return tampered(walk, run->first_sequence, "it does not follow the entry before");
-    if (memcmp(run->key_id.bytes, key_id.bytes, KEY_ID_SIZE) != 0)
+    if (memcmp(run->key_id.bytes, key_id.bytes, KEY_ID_SIZE) != 0 ||
+        memcmp(run->checkpoint_key_id.bytes, key_id.bytes, KEY_ID_SIZE) != 0)
         return tampered(walk, run->first_sequence, "it names another key");
     if (run->first_sequence == 1 && !genesis_names_key(cloud, &walk->log, &run->entries[0]))
         return tampered(walk, 1, "it is no GENESIS of the log's key");

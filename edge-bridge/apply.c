@@ -9,8 +9,8 @@
 
 static const char *const sql[APPLY_STATEMENT_COUNT] = {
     [APPLY_FIND_ACK] = "SELECT counter, superseded, frame FROM held_ack WHERE store_id = ?1",
-    [APPLY_SAVE_ACK] = "INSERT OR REPLACE INTO held_ack(store_id, counter, superseded, frame,"
-                       " received_ms) VALUES(?1, ?2, 0, ?3, ?4)",
+    [APPLY_SAVE_ACK] = ("INSERT OR REPLACE INTO held_ack(store_id, counter, superseded, frame,"
+                        " received_ms) VALUES(?1, ?2, 0, ?3, ?4)"),
     [APPLY_SUPERSEDE] = "UPDATE held_ack SET superseded = 1 WHERE store_id <> ?1",
 };
 
@@ -118,10 +118,11 @@ static enum status keep(struct edge *edge, const struct ack *ack, enum ack_stand
 
 /* ---- What an acknowledgement says of one log ------------------------------------------------- */
 
-/* The end of what is delivered: acked, and every range that adjoins it. */
+/* The end of what is delivered: acked, and every range that adjoins it and will never be part of the
+ * chain. What the cloud holds above a gap is not among them: it travels again in its run. */
 static uint64_t extend(const struct ack *ack, const struct ack_log *said, uint64_t acked)
 {
-    const struct range_slice slices[] = {said->above, said->rejected, said->forked};
+    const struct range_slice slices[] = {said->rejected, said->forked};
     uint64_t delivered = acked;
     for (bool moved = true; moved;) {
         moved = false;
@@ -146,6 +147,7 @@ static enum status leave_log(struct edge *edge, struct log_row *log, const char 
                (unsigned long long)log->head.sequence, reason);
     TRY(evidence_log_start(edge, reason));
     TRY(evidence_read_log(edge, &log->log, log)); /* its head moved: CLOSE */
+    if (edge->outbox.placed && edge->outbox.log.id == log->id) edge->outbox.log.head = log->head;
     return evidence_log_set_state(edge, log, LOG_LEFT);
 }
 

@@ -24,7 +24,7 @@ const struct setting_row edge_setting_rows[] = {
      "days for which a publisher's id is known again"},
     {"evidence", "publisher_id_count", SETTING_INT, "1000000", 0, 100000000, NULL,
      "how many publisher ids are known again"},
-    {"outbox", "frame_bytes", SETTING_BYTES, "32K", 1024, INLINE_PAYLOAD_SIZE_MAX, NULL,
+    {"outbox", "frame_bytes", SETTING_BYTES, "60K", 1024, INLINE_PAYLOAD_SIZE_MAX, NULL,
      "size of a frame's body, about"},
     {"outbox", "window_bytes", SETTING_BYTES, "1M", 65536, 67108864, NULL,
      "bytes under way without the cloud's acknowledgement"},

@@ -114,7 +114,6 @@ static void row_load(struct edge *edge, const struct log_row *log, struct statem
     out->entry.form = (enum payload_form)column_i64(statement, 2);
     out->damage = ROW_HEADER_BAD;
     out->upload = 0;
-    out->hash = (struct digest){0};
     out->leaf = (struct digest){0};
     if (column_fixed(statement, 3, out->entry.header.bytes, ENTRY_HEADER_SIZE) != ST_OK) return;
     if (column_fixed(statement, 4, out->entry.signature.bytes, SIGNATURE_SIZE) != ST_OK) return;
@@ -126,7 +125,6 @@ static void row_load(struct edge *edge, const struct log_row *log, struct statem
     else
         out->entry.form = PAYLOAD_ABSENT;
     judge(edge, log, out);
-    if (out->damage != ROW_HEADER_BAD) out->hash = evidence_hash(edge->hasher, &out->entry.header);
 }
 
 enum status evidence_read_entry(struct edge *edge, const struct log_row *log, uint64_t sequence,
@@ -167,6 +165,11 @@ void evidence_scan_end(struct edge *edge)
     statement_reset(edge->reader.statements[READ_ONE]);
 }
 
+struct digest evidence_row_hash(struct edge *edge, const struct evidence_row *row)
+{
+    return evidence_hash(edge->hasher, &row->entry.header);
+}
+
 enum status evidence_read_hash(struct edge *edge, const struct log_row *log, uint64_t sequence,
                                struct digest *out)
 {
@@ -179,7 +182,7 @@ enum status evidence_read_hash(struct edge *edge, const struct log_row *log, uin
     struct evidence_row row;
     TRY(evidence_read_entry(edge, log, sequence, &row));
     if (row.damage != ROW_HEADER_BAD) {
-        *out = row.hash;
+        *out = evidence_row_hash(edge, &row);
         evidence_scan_end(edge);
         return ST_OK;
     }

@@ -40,9 +40,8 @@ struct evidence_row {
     unsigned priority;
     struct evidence_entry entry;   /* payload borrowed until the next read */
     struct evidence_header header; /* valid unless damage is ROW_HEADER_BAD */
-    struct digest hash;
-    struct digest leaf; /* as stored */
-    uint64_t upload;    /* form PAYLOAD_PARTS: where the parts are */
+    struct digest leaf;            /* as stored */
+    uint64_t upload;               /* form PAYLOAD_PARTS: where the parts are */
     enum row_damage damage;
 };
 
@@ -85,6 +84,9 @@ MUST_USE enum status evidence_scan_begin(struct edge *edge, const struct log_row
 MUST_USE enum status evidence_scan_next(struct edge *edge, const struct log_row *log, bool *row,
                                         struct evidence_row *out);
 void evidence_scan_end(struct edge *edge);
+
+/* The hash of an entry that was read: the scan itself does not need it. */
+struct digest evidence_row_hash(struct edge *edge, const struct evidence_row *row);
 
 /* Hash of an entry of a log; zero hash for sequence 0. */
 MUST_USE enum status evidence_read_hash(struct edge *edge, const struct log_row *log,

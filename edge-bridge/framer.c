@@ -209,6 +209,7 @@ struct run {
     struct evidence_writer writer;
     struct key_id key_id;
     uint64_t last;
+    struct header_bytes last_header; /* its hash is what the next run continues */
     uint32_t entries[PRIORITY_COUNT];
     uint64_t payload_bytes[PRIORITY_COUNT];
     bool large; /* its one entry's payload goes in parts first */
@@ -239,7 +240,7 @@ static bool run_add(struct edge *edge, struct run *run, const struct evidence_ro
     run->entries[row->priority]++;
     run->payload_bytes[row->priority] += row->header.payload_len;
     tree_append(&outbox->tree, edge->hasher, &row->leaf, &nobody);
-    outbox->prev_hash = row->hash;
+    run->last_header = row->entry.header;
     return !large;
 }
 
@@ -263,6 +264,7 @@ static enum status run_collect(struct edge *edge, struct run *run, uint32_t size
         if (!run_add(edge, run, &row, size_max)) break;
     }
     evidence_scan_end(edge);
+    if (run->writer.count > 0) outbox->prev_hash = evidence_hash(edge->hasher, &run->last_header);
     return ST_OK;
 }
 

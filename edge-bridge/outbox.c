@@ -7,8 +7,8 @@
 #include "edge-bridge/edge_state.h"
 
 static const char *const sql[OUTBOX_STATEMENT_COUNT] = {
-    [OUTBOX_CRITICAL] = "SELECT position FROM evidence INDEXED BY evidence_critical"
-                        " WHERE priority = 0 AND position > ?1 ORDER BY position LIMIT ?2",
+    [OUTBOX_CRITICAL] = ("SELECT position FROM evidence INDEXED BY evidence_critical"
+                         " WHERE priority = 0 AND position > ?1 ORDER BY position LIMIT ?2"),
     [OUTBOX_COUNT_RANGE] = "SELECT priority, header FROM evidence WHERE position BETWEEN ?1 AND ?2",
     [OUTBOX_LOST_AT] =
         "SELECT last, loss_log, loss_sequence FROM lost_range WHERE log = ?1 AND first = ?2",

@@ -177,15 +177,17 @@ static enum status log_of(struct edge *edge, const struct control_request *reque
     return evidence_read_log(edge, &id, out);
 }
 
-static void put_entry(struct effects *effects, uint32_t client, const struct evidence_row *row)
+static void put_entry(struct edge *edge, struct effects *effects, uint32_t client,
+                      const struct evidence_row *row)
 {
     static const char *const forms[] = {"inline", "absent", "parts"};
     const struct evidence_header *header = &row->header;
+    const struct digest hash = evidence_row_hash(edge, row);
     struct buf out = effects_space(effects, 1536);
     record_reply_begin(&out, 15);
     record_hex(&out, "log", bytes_of(header->log.bytes, LOG_ID_SIZE));
     record_uint(&out, "sequence", header->sequence);
-    record_hex(&out, "hash", bytes_of(row->hash.bytes, DIGEST_SIZE));
+    record_hex(&out, "hash", bytes_of(hash.bytes, DIGEST_SIZE));
     const char *name = evidence_type_name(header->type);
     if (name != NULL)
         record_words(&out, "type", name);
@@ -259,7 +261,7 @@ static enum status put_show(struct edge *edge, uint32_t client,
     }
     TRY(found);
     if (!verb_argument_find(request, "raw", &raw)) {
-        put_entry(effects, client, &row);
+        put_entry(edge, effects, client, &row);
     } else if (bytes_equal(raw, BYTES_LITERAL("header"))) {
         put_raw(effects, client, bytes_of(row.entry.header.bytes, ENTRY_HEADER_SIZE));
     } else if (bytes_equal(raw, BYTES_LITERAL("signature"))) {
@@ -315,7 +317,7 @@ static enum status put_list(struct edge *edge, uint32_t client,
         const enum status read = evidence_read_entry(edge, &log, from + i, &row);
         if (read == ST_NOT_FOUND) continue;
         TRY(read);
-        put_entry(effects, client, &row);
+        put_entry(edge, effects, client, &row);
     }
     evidence_scan_end(edge);
     report_end(effects, client, ST_OK, "");

@@ -9,8 +9,8 @@
 enum { REPORT_EVERY_ENTRIES = 4096 };
 
 static const char *const sql[VERIFY_STATEMENT_COUNT] = {
-    [VERIFY_CHECKPOINTS] = "SELECT size, root, signature FROM checkpoint"
-                           " WHERE log = ?1 AND size > ?2 ORDER BY size LIMIT 1",
+    [VERIFY_CHECKPOINTS] = ("SELECT size, root, signature FROM checkpoint"
+                            " WHERE log = ?1 AND size > ?2 ORDER BY size LIMIT 1"),
     [VERIFY_LOST] = "SELECT last FROM lost_range WHERE log = ?1 AND first = ?2",
     [VERIFY_COUNT_ENTRIES] = "SELECT total(head_sequence) FROM log",
 };
@@ -159,7 +159,8 @@ static void step_over(struct edge *edge, struct verify_job *job, const struct ev
 {
     const struct tree_sink nobody = {0};
     tree_append(&job->tree, edge->hasher, &row->leaf, &nobody);
-    job->head = (struct chain_head){row->header.sequence, row->hash, row->header.hlc};
+    const struct digest hash = evidence_row_hash(edge, row);
+    job->head = (struct chain_head){row->header.sequence, hash, row->header.hlc};
     job->done++;
 }
 

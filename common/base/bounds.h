@@ -5,7 +5,7 @@
 enum {
     /* Frames: one MQTT payload. Above the socket buffer Paho stalls for about a second. */
     FRAME_SIZE_MAX = 64 * 1024,
-    FRAME_SIZE_DEFAULT = 32 * 1024, /* the measured optimum through Mosquitto */
+    FRAME_SIZE_DEFAULT = 60 * 1024, /* a slow link gets smaller ones: edge-bridge/pace.h */
     FRAME_OVERHEAD_MAX = 512,       /* envelope around a body, signature included */
     BODY_SIZE_MAX = FRAME_SIZE_MAX - FRAME_OVERHEAD_MAX,
     BODY_UNPACKED_SIZE_MAX = 512 * 1024, /* a compressed body may not grow beyond this */
@@ -40,6 +40,18 @@ enum {
     /* The control socket. */
     CONTROL_MESSAGE_SIZE_MAX = 1024 * 1024,
     CONTROL_CLIENTS_MAX = 256,
+
+    /* Tracks. */
+    TRACK_WRITERS_MAX = 64, /* newest writers kept of one track */
+    TRACK_SENSORS_MAX = 64, /* newest sensors kept of one track */
+    TRACK_LABEL_SIZE_MAX = 64,
+    TRACK_BATCH_WRITERS_MAX = 1024, /* different ones in one frame */
+    TRACK_BATCH_LABELS_MAX = 1024,
+
+    /* Config. */
+    CONFIG_VALUE_SIZE_MAX = 32 * 1024,
+    CONFIG_JSON_DEPTH_MAX = 32,
+    CONFIG_WRITES_MAX = 256, /* in one frame */
 };
 
 _Static_assert(INLINE_PAYLOAD_SIZE_MAX + ENTRY_WIRE_OVERHEAD_MAX + 256 <= BODY_SIZE_MAX,
@@ -50,5 +62,7 @@ _Static_assert(BATCH_ENTRIES_MAX >= APPEND_ENTRIES_MAX + BATCH_EVENTS_MAX + 64,
                "a full append request still leaves room for the batch's other entries");
 _Static_assert(INLINE_PAYLOAD_SIZE_MAX < CONTROL_MESSAGE_SIZE_MAX,
                "any inline payload fits one control message");
+_Static_assert(CONFIG_VALUE_SIZE_MAX + 512 <= BODY_SIZE_MAX,
+               "a config value of the largest size always fits one frame");
 
 #endif

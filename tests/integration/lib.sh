@@ -35,14 +35,19 @@ rig_begin()
 
 rig_end()
 {
-    local name pids
     trap - EXIT
-    for name in "${!PID_OF[@]}"; do
-        pids=$(cat "/proc/${PID_OF[$name]}/task/${PID_OF[$name]}/children" 2>/dev/null || true)
-        kill -KILL "${PID_OF[$name]}" $pids 2>/dev/null || true
-    done
-    for name in "${!PID_OF[@]}"; do wait "${PID_OF[$name]}" 2>/dev/null || true; done
+    rig_kill_all 2>/dev/null
     if [ "${KEEP:-0}" = 1 ]; then echo "kept: $SCRATCH" >&2; else rm -rf "$SCRATCH"; fi
+}
+
+# What was started here, and what that has started in its turn.
+rig_kill_all()
+{
+    local pid
+    for pid in "${PID_OF[@]}"; do
+        kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children" || true) || true
+    done
+    for pid in "${PID_OF[@]}"; do wait "$pid" || true; done
 }
 
 # ---- processes ----
@@ -65,8 +70,11 @@ stop() # name, [signal]
 {
     EXIT_CODE=0
     [ -n "${PID_OF[$1]:-}" ] || return 0
-    kill "-${2:-TERM}" "${PID_OF[$1]}" 2>/dev/null || true
-    wait "${PID_OF[$1]}" 2>/dev/null || EXIT_CODE=$?
+    # The shell's own word about a killed job goes where the group's errors go.
+    {
+        kill "-${2:-TERM}" "${PID_OF[$1]}" || true
+        wait "${PID_OF[$1]}" || EXIT_CODE=$?
+    } 2>/dev/null
     unset "PID_OF[$1]"
 }
 
@@ -201,10 +209,27 @@ cloud_init() # [folder name]
 
 cloud_start() # broker, [folder name]
 {
-    local name=${2:-cloud}
-    start "$name" env "CLOUD_CONSUMER_BROKER_HOST=127.0.0.1" \
-        "CLOUD_CONSUMER_BROKER_PORT=${PORT_OF[$1]}" "$CLOUD" run --dir "$SCRATCH/$name"
-    within 10 "$CLOUD" status --dir "$SCRATCH/$name" || die "cloud: $(tail -n 3 "$SCRATCH/$name.log")"
+    daemon_start "${2:-cloud}" env CLOUD_CONSUMER_BROKER_HOST=127.0.0.1 \
+        "CLOUD_CONSUMER_BROKER_PORT=${PORT_OF[$1]}" "$CLOUD" run --dir "$SCRATCH/${2:-cloud}"
+}
+
+# Starts it and waits until it says in its log that it runs; then it answers.
+daemon_start() # name, command...
+{
+    local name=$1 try
+    for try in 1 2 3 4 5; do
+        RUNS_BEFORE=$(grep -cE ' info .* runs ' "$SCRATCH/$name.log" 2>/dev/null || true)
+        start "$@"
+        if within 10 runs_or_ended "$name" && alive "$name"; then return 0; fi
+        # An append without daemon may hold the directory for a moment longer.
+        sleep 0.2
+    done
+    die "$name: $(tail -n 3 "$SCRATCH/$name.log")"
+}
+
+runs_or_ended() # name
+{
+    [ "$(grep -cE ' info .* runs ' "$SCRATCH/$1.log")" -gt "${RUNS_BEFORE:-0}" ] || ! alive "$1"
 }
 
 # A node with its own key, enrolled at the cloud, which it trusts.
@@ -240,21 +265,10 @@ edge_env() # node: the command that runs a program with this node's settings, in
 
 edge_start() # node, [more environment...]
 {
-    local node=$1 try
+    local node=$1
     shift
     edge_env "$node"
-    # An append without daemon may hold the directory for a moment longer.
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        start "$node" "${EDGE_ENV[@]}" "$@" "$EDGE" run --dir "$SCRATCH/$node"
-        if within 10 answers_or_ended "$node" && alive "$node"; then return 0; fi
-        sleep 0.1
-    done
-    die "edge $node: $(tail -n 3 "$SCRATCH/$node.log")"
-}
-
-answers_or_ended() # node
-{
-    [ -S "$SCRATCH/$1/control.sock" ] && "$EDGE" status --dir "$SCRATCH/$1" || ! alive "$1"
+    daemon_start "$node" "${EDGE_ENV[@]}" "$@" "$EDGE" run --dir "$SCRATCH/$node"
 }
 
 json() # field...

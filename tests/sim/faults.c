@@ -189,6 +189,7 @@ static void backup(struct world *world, struct sim_node *node)
 static void restore(struct world *world, struct sim_node *node)
 {
     if (node->backup == NULL) return;
+    if (!node->is_cloud && node->restores > 0) return;
     world_say(world, node->label, "is restored from its older copy");
     node_restore(node);
 }

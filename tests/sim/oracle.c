@@ -92,7 +92,7 @@ static void note_store(struct oracle *oracle, const struct store_id *store)
 {
     if (oracle->has_store && store_id_equal(store, &oracle->store)) return;
     if (!oracle->has_store || oracle->store_may_change) {
-        oracle->store_may_change = false;
+        oracle->store_may_change = oracle->store_may_change && !oracle->has_store;
         oracle->has_store = true;
         oracle->store = *store;
         return;
@@ -153,6 +153,7 @@ void oracle_restored(struct oracle *oracle, struct sim_node *node)
 {
     if (node->is_cloud) {
         oracle_expect(oracle, TROUBLE_ALARM);
+        oracle->has_store = false; /* it may begin with the older copy's, and then draw its own */
         oracle->store_may_change = true;
         oracle->promise_count = 0;
         return;

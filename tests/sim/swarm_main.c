@@ -1,9 +1,10 @@
 /* swarm_main.c - random worlds from one seed on; each failure prints the command that replays it.
  *
- *   swarm --seed S --count N [--long] [--trace] [--verbose] [--all] [--tap] [--jobs J]
- *         [--mutant NAME]
+ *   swarm --seed S --count N [--long] [--trace] [--frames] [--verbose] [--all]
+ *         [--tap] [--jobs J] [--mutant NAME]
  *
- * World number i has the seed S + i. --trace shows the first world's trace; --verbose tells each
+ * World number i has the seed S + i. --trace shows the first world's trace, --frames
+ * every frame too; --verbose tells each
  * world's sums; --all goes on after a failure and tells every one on stderr. Some worlds run twice: the same seed must give the same trace. The exit code is 1
  * when a promise broke. */
 #include <inttypes.h>
@@ -20,7 +21,7 @@ enum { JOBS_MAX = 16, TWICE_EVERY = 50, WORLDS_PER_TEST = 100 };
 
 struct swarm_options {
     uint64_t seed, count;
-    bool long_worlds, trace, verbose, all, tap;
+    bool long_worlds, trace, verbose, frames, all, tap;
     unsigned jobs;
     enum world_mutant mutant;
 };
@@ -53,6 +54,7 @@ static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bo
         .faults = fault_model_draw(&rng, options->long_worlds),
         .mutant = options->mutant,
         .verbose = trace,
+        .frames = trace && options->frames,
     };
     struct world *world = world_open(&world_options);
     if (!world->failed) (void)world_live(world);
@@ -165,8 +167,8 @@ static void print_sums(const struct swarm_options *options, const struct swarm_r
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: swarm --seed S --count N [--long] [--trace] [--verbose] [--all]"
-                    " [--tap] [--jobs J] [--mutant NAME]\n");
+    fprintf(stderr, "usage: swarm --seed S --count N [--long] [--trace] [--frames] [--verbose]"
+                    " [--all] [--tap] [--jobs J] [--mutant NAME]\n");
     return 2;
 }
 
@@ -191,6 +193,7 @@ static bool read_options(int count, char **words, struct swarm_options *out)
             if (strcmp(word, "--long") == 0) out->long_worlds = true;
             else if (strcmp(word, "--trace") == 0) out->trace = true;
             else if (strcmp(word, "--verbose") == 0) out->verbose = true;
+            else if (strcmp(word, "--frames") == 0) out->trace = out->frames = true;
             else if (strcmp(word, "--all") == 0) out->all = true;
             else if (strcmp(word, "--tap") == 0) out->tap = true;
             else return false;

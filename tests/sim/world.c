@@ -10,6 +10,7 @@ enum { REPLY_CAPACITY = 4 * 1024 * 1024, EVENTS_MAX = 3000000 };
 
 #define SAVE_INTERVAL_NS (30 * SIM_S)
 #define REST_CHECK_NS (2 * SIM_S)
+#define SETTLE_NS (8 * SIM_S)
 
 static bool earlier(const struct world_event *a, const struct world_event *b)
 {
@@ -156,6 +157,8 @@ void world_run_until(struct world *world, uint64_t until_ns)
 bool world_rest(struct world *world)
 {
     faults_heal(world);
+    /* What happened a moment ago must get about before anybody can say that nothing is left. */
+    world_run_until(world, world->now_ns + SETTLE_NS);
     const uint64_t latest_ns = world->now_ns + world->options.faults.rest_ms_max * SIM_MS;
     while (!world->failed && !oracle_at_rest(world->oracle)) {
         if (world->now_ns >= latest_ns) {

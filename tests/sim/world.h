@@ -115,6 +115,7 @@ struct sim_node {
     struct port port;
     struct sim_disk *disk;
     struct sim_disk *backup; /* an older copy, or NULL */
+    unsigned restores;
     struct sim_clock clock;
     struct edge_settings edge_settings;
     struct cloud_settings cloud_settings;
@@ -155,6 +156,7 @@ struct world_options {
     struct fault_model faults;
     enum world_mutant mutant;
     bool verbose; /* the trace on stderr as it happens */
+    bool frames;  /* and every frame, in words */
     bool record;  /* keep the trace's text in world->text */
     /* Sees each effect as it is performed; may be NULL. */
     void (*watch)(void *context, struct sim_node *node, const struct effect *effect);

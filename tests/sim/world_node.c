@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/frame_words.h"
 #include "tests/sim/world.h"
 
 #define RETRY_START_NS SIM_S
@@ -325,6 +326,18 @@ static void perform_reply(struct sim_node *node, const struct effect *effect)
     }
 }
 
+/* Only shown, not part of the trace: that must not depend on who looks. */
+static void show_frame(const struct sim_node *node, const struct effect *effect)
+{
+    char words[WORLD_LINE_SIZE * 2];
+    struct buf out = buf_of(words, sizeof(words));
+    if (effect->kind != EFFECT_PUBLISH || effect->link != LINK_CLOUD) return;
+    frame_words(effect->topic, effect->payload, &out);
+    fprintf(stderr, "[%9llu] %-7s   %.*s (%zu bytes)\n",
+            (unsigned long long)(node->world->now_ns / SIM_MS), node->label, (int)out.size, words,
+            effect->payload.size);
+}
+
 static void perform(struct sim_node *node, const struct effect *effect)
 {
     struct world *world = node->world;
@@ -334,6 +347,7 @@ static void perform(struct sim_node *node, const struct effect *effect)
     world_note(world, effect->topic);
     world_note(world, effect->payload);
     oracle_effect(world->oracle, node, effect);
+    if (world->options.frames) show_frame(node, effect);
     if (world->options.watch != NULL) world->options.watch(world->options.context, node, effect);
     const struct sim_message fields = {.topic = effect->topic,
                                        .payload = effect->payload,
@@ -491,6 +505,7 @@ void node_restore(struct sim_node *node)
 {
     struct world *world = node->world;
     if (node->up) end_process(node, false);
+    node->restores++;
     sim_disk_copy(node->disk, node->backup);
     oracle_restored(world->oracle, node);
     node->life++;

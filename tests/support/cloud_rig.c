@@ -181,6 +181,9 @@ void cloud_rig_idle(struct cloud_rig *rig)
 {
     for (int i = 0; cloud_has_jobs(rig->cloud); i++) {
         if (i == 100000) fail_msg("the work never ends");
+        const uint64_t wakeup = cloud_next_wakeup(rig->cloud);
+        if (wakeup > rig->now.mono_ns)
+            cloud_rig_pass_ms(rig, (wakeup - rig->now.mono_ns) / 1000000 + 1);
         cloud_rig_wakeup(rig);
     }
 }

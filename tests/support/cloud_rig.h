@@ -8,6 +8,7 @@
 
 #include "cloud-consumer/cloud.h"
 #include "common/base/rng.h"
+#include "common/data/tree.h"
 #include "common/wire/ack_msg.h"
 #include "common/wire/control_entry.h"
 #include "common/wire/control_msg.h"
@@ -99,7 +100,7 @@ enum status cloud_rig_try(struct cloud_rig *rig, struct event event);
 /* The same; fails the test unless it ends in ST_OK. */
 void cloud_rig_run(struct cloud_rig *rig, struct event event);
 void cloud_rig_wakeup(struct cloud_rig *rig);
-/* Wakes it up until nothing is left to do. */
+/* Lets time pass and wakes it up until no job and no audit is left. */
 void cloud_rig_idle(struct cloud_rig *rig);
 
 /* The bytes of a frame in rig->frame, signed with the key of the log's node. */

@@ -1,5 +1,5 @@
-/* wire_chain.h - chained evidence entries whose fields are anything a header may hold, for the tests
- * of the messages that carry them. Faults are failures of the running cmocka test. */
+/* wire_chain.h - chained evidence entries whose fields are anything a header may hold, for tests of
+ * the messages that carry them. Faults are failures of the running cmocka test. */
 #ifndef HOLDFAST_TESTS_SUPPORT_WIRE_CHAIN_H
 #define HOLDFAST_TESTS_SUPPORT_WIRE_CHAIN_H
 

@@ -1,4 +1,4 @@
-/* test_ack_msg.c - does an acknowledgement say exactly what the cloud holds, and nothing unlawful? */
+/* test_ack_msg.c - does an acknowledgement say exactly what the cloud holds, and nothing else? */
 #include "common/wire/ack_msg.h"
 
 #include <setjmp.h>

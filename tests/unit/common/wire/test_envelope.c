@@ -433,6 +433,17 @@ static void test_a_skippable_frame_is_refused(void **state)
     assert_int_equal(body_of(wire, buf_bytes(&buf), &out), ST_MALFORMED);
 }
 
+/* The library may still read what its versions before 1.0 wrote; this is a frame of 0.7. */
+static void test_a_compressed_body_in_a_format_of_the_past_is_refused(void **state)
+{
+    struct wire *const wire = *state;
+    uint8_t memory[32];
+    struct bytes out;
+    const struct bytes old =
+        bytes_of_hex("27b52ffd a0 e8030000 8003e8 72 c00000", memory, sizeof memory);
+    assert_int_equal(body_of(wire, old, &out), ST_MALFORMED);
+}
+
 /* Otherwise one message would have two forms: the writer sends such a body as it is. */
 static void test_a_compressed_body_that_is_not_smaller_is_refused(void **state)
 {
@@ -521,6 +532,7 @@ int main(void)
         TEST(test_a_compressed_body_without_its_size_is_refused),
         TEST(test_two_compressed_frames_in_one_body_are_refused),
         TEST(test_a_skippable_frame_is_refused),
+        TEST(test_a_compressed_body_in_a_format_of_the_past_is_refused),
         TEST(test_a_compressed_body_that_is_not_smaller_is_refused),
         TEST(test_a_body_that_is_not_compressed_at_all_is_refused),
         TEST(test_golden_frames),

@@ -203,7 +203,7 @@ static void test_a_writer_takes_no_more_than_a_run(void **state)
     assert_false(evidence_writer_add(&writer, &next, &chain.entries[0], sizeof wire->scratch));
 }
 
-/* The receiver derives log, key and sequence from the first entry: such a run could not be rebuilt. */
+/* The receiver takes log, key and sequence from the first entry: it could not rebuild this run. */
 static void test_an_entry_that_does_not_continue_the_run_is_not_added(void **state)
 {
     struct wire *const wire = *state;

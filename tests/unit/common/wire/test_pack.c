@@ -201,6 +201,32 @@ static void test_each_form_that_is_not_the_shortest_is_refused(void **state)
         expect_refused(*state, rows[i][0], rows[i][1]);
 }
 
+static void test_the_largest_size_that_fits_a_shorter_header_is_refused_in_a_longer_one(
+    void **state)
+{
+    static const struct {
+        const char *longer_head, *shortest_head;
+        size_t size;
+    } rows[] = {
+        {"c500ff", "c4ff", 255}, {"c60000ffff", "c5ffff", 65535}, {"d91f", "bf", 31},
+        {"da00ff", "d9ff", 255}, {"db0000ffff", "daffff", 65535}, {"dc000f", "9f", 15},
+    };
+    struct wire *const wire = *state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        for (unsigned longer = 0; longer <= 1; longer++) {
+            uint8_t head[8];
+            struct packed value;
+            const char *const hex = longer ? rows[i].longer_head : rows[i].shortest_head;
+            struct buf buf = wire_buf(wire);
+            buf_put(&buf, bytes_of_hex(hex, head, sizeof head));
+            memset(wire->memory + buf.size, 'x', rows[i].size); /* as items: small integers */
+            buf.size += rows[i].size;
+            assert_int_equal(packed_read(wire->unpacker, buf_bytes(&buf), &value),
+                             longer ? ST_MALFORMED : ST_OK);
+        }
+    }
+}
+
 static void test_each_kind_of_value_that_no_message_has_is_refused(void **state)
 {
     static const char *const rows[][2] = {
@@ -490,6 +516,7 @@ int main(void)
         TEST(test_bytes_that_are_no_text_are_written_as_question_marks),
         TEST(test_a_value_that_does_not_fit_sets_the_overflow),
         TEST(test_each_form_that_is_not_the_shortest_is_refused),
+        TEST(test_the_largest_size_that_fits_a_shorter_header_is_refused_in_a_longer_one),
         TEST(test_each_kind_of_value_that_no_message_has_is_refused),
         TEST(test_each_text_that_is_not_utf8_is_refused),
         TEST(test_each_border_of_utf8_is_accepted),

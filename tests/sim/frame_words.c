@@ -1,0 +1,166 @@
+/* frame_words.c - one line for people on what a frame says, for hunting a fault in a trace. */
+#include "tests/sim/frame_words.h"
+
+#include <stdlib.h>
+
+#include "common/wire/envelope.h"
+#include "common/wire/evidence_msg.h"
+#include "common/wire/sync_msg.h"
+#include "tests/sim/sim_message.h"
+#include "topics/topics.h"
+
+struct reader {
+    struct unpacker *unpacker;
+    struct compressor *compressor;
+    struct hasher *hasher;
+    struct evidence_run *run;
+    struct ack *ack;
+    struct hello *hello;
+    struct hello_reply *reply;
+    uint8_t *plain;
+};
+
+static void reader_open(struct reader *reader)
+{
+    INVARIANT(unpacker_open(&reader->unpacker) == ST_OK);
+    INVARIANT(compressor_open(&reader->compressor) == ST_OK);
+    INVARIANT(hasher_open(&reader->hasher) == ST_OK);
+    reader->run = sim_allocate(sizeof(*reader->run));
+    reader->ack = sim_allocate(sizeof(*reader->ack));
+    reader->hello = sim_allocate(sizeof(*reader->hello));
+    reader->reply = sim_allocate(sizeof(*reader->reply));
+    reader->plain = sim_allocate(BODY_UNPACKED_SIZE_MAX);
+}
+
+static void reader_close(struct reader *reader)
+{
+    unpacker_close(reader->unpacker);
+    compressor_close(reader->compressor);
+    hasher_close(reader->hasher);
+    free(reader->run);
+    free(reader->ack);
+    free(reader->hello);
+    free(reader->reply);
+    free(reader->plain);
+}
+
+static void put_number(struct buf *out, const char *name, uint64_t value)
+{
+    buf_put_format(out, " %s %llu", name, (unsigned long long)value);
+}
+
+static void put_log(struct buf *out, const struct log_id *log)
+{
+    buf_put_text(out, " log ");
+    buf_put_hex(out, bytes_of(log->bytes, 3));
+}
+
+static void put_run(struct buf *out, const char *name, const struct evidence_run *run)
+{
+    buf_put_text(out, name);
+    put_log(out, &run->log);
+    put_number(out, "from", run->first_sequence);
+    put_number(out, "count", run->count);
+    put_number(out, "checkpoint", run->checkpoint.size);
+}
+
+static void put_ack(struct buf *out, const char *name, const struct ack *ack)
+{
+    buf_put_text(out, name);
+    buf_put_text(out, " store ");
+    buf_put_hex(out, bytes_of(ack->store.bytes, 3));
+    put_number(out, "counter", ack->counter);
+    for (size_t i = 0; i < ack->log_count; i++) {
+        put_log(out, &ack->logs[i].log);
+        put_number(out, "size", ack->logs[i].size);
+        put_number(out, "state", ack->logs[i].state);
+        put_number(out, "parts", ack->logs[i].parts);
+        put_number(out, "of", ack->logs[i].parts_sequence);
+    }
+    for (size_t i = 0; i < ack->range_count; i++) {
+        put_number(out, "range", ack->ranges[i].from);
+        put_number(out, "to", ack->ranges[i].to);
+    }
+}
+
+static void put_hello(struct buf *out, const struct hello *hello)
+{
+    buf_put_text(out, "hello");
+    for (size_t i = 0; i < hello->log_count; i++) {
+        put_log(out, &hello->logs[i].log);
+        put_number(out, "head", hello->logs[i].head_sequence);
+        put_number(out, "acked", hello->logs[i].acked);
+    }
+}
+
+static void put_body(struct reader *reader, const struct node_name *node, enum frame_kind kind,
+                     struct bytes body, struct buf *out)
+{
+    struct evidence_part part;
+    struct range_request range;
+    enum status status = ST_OK;
+    switch (kind) {
+    case FRAME_EVIDENCE:
+        status = evidence_msg_decode(reader->unpacker, reader->hasher, node, body, reader->run);
+        if (status == ST_OK) put_run(out, "run", reader->run);
+        break;
+    case FRAME_EVIDENCE_AHEAD:
+        status = ahead_msg_decode(reader->unpacker, reader->hasher, node, body, reader->run);
+        if (status == ST_OK) put_run(out, "ahead", reader->run);
+        break;
+    case FRAME_EVIDENCE_PART:
+        status = part_msg_decode(reader->unpacker, body, &part);
+        if (status != ST_OK) break;
+        buf_put_text(out, "part");
+        put_log(out, &part.log);
+        put_number(out, "of", part.sequence);
+        put_number(out, "number", part.part);
+        put_number(out, "whole", part.payload_len);
+        break;
+    case FRAME_ACK:
+        status = ack_msg_decode(reader->unpacker, body, reader->ack);
+        if (status == ST_OK) put_ack(out, "ack", reader->ack);
+        break;
+    case FRAME_HELLO:
+        status = hello_decode(reader->unpacker, body, reader->hello);
+        if (status == ST_OK) put_hello(out, reader->hello);
+        break;
+    case FRAME_HELLO_REPLY:
+        status = hello_reply_decode(reader->unpacker, body, reader->reply);
+        if (status == ST_OK) put_ack(out, "hello reply", &reader->reply->ack);
+        break;
+    case FRAME_RANGE_REQUEST:
+        status = range_request_decode(reader->unpacker, body, &range);
+        if (status != ST_OK) break;
+        buf_put_text(out, "range request");
+        put_log(out, &range.log);
+        put_number(out, "from", range.from);
+        put_number(out, "to", range.to);
+        break;
+    default: buf_put_format(out, "kind %d", (int)kind); break;
+    }
+    if (status != ST_OK) buf_put_format(out, "body: %s", status_name(status));
+}
+
+void frame_words(struct bytes topic, struct bytes payload, struct buf *out)
+{
+    struct reader reader;
+    struct envelope envelope;
+    struct topic_parts parts = {0};
+    struct node_name node = {0};
+    struct bytes body;
+    reader_open(&reader);
+    struct buf plain = buf_of(reader.plain, BODY_UNPACKED_SIZE_MAX);
+    if (topic_parse("hf/v1", topic, &parts) == ST_OK && parts.node.size > 0) {
+        buf_put(out, parts.node);
+        buf_put_text(out, ": ");
+        if (node_name_from(parts.node, &node) != ST_OK) buf_put_text(out, "(bad name) ");
+    }
+    if (envelope_read(reader.unpacker, payload, &envelope) == ST_OK &&
+        envelope_body(&envelope, reader.compressor, &plain, &body) == ST_OK) {
+        put_body(&reader, &node, envelope.kind, body, out);
+    } else {
+        buf_put_text(out, "not a frame");
+    }
+    reader_close(&reader);
+}
