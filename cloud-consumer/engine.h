@@ -30,7 +30,7 @@ enum {
     REFUSED_SAMPLES_BATCH = 16, /* sampled refused frames of one batch */
     REFUSED_SAMPLE_SIZE = 256,
     AUDIT_SLICE_SIGNATURES = 40, /* at 42 us each: less than 2 ms */
-    AUDIT_QUIET_MS = 5,          /* it waits until nothing has come for so long */
+    AUDIT_QUIET_MS = 20,         /* it waits until nothing has come for so long */
     AUDIT_PAUSE_MAX_MS = 1000,   /* but never longer than this */
     APPEND_ATTEMPTS_MAX = 3,
     STORED_BODY_SIZE_MAX = BODY_UNPACKED_SIZE_MAX,

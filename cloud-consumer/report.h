@@ -25,6 +25,7 @@ struct list_entry {
     uint32_t clock_uncertainty_ms;
     uint16_t type, flags;
     struct digest hash;
+    struct digest payload_hash;
 };
 
 struct list_cursor {

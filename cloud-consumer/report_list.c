@@ -148,6 +148,7 @@ static enum status take_entry(struct cloud *cloud, const struct list_job *list,
         .type = header.type,
         .flags = header.flags,
         .hash = *hash,
+        .payload_hash = header.payload_hash,
     };
     return ST_OK;
 }
@@ -204,7 +205,7 @@ static enum status put_entry(struct cloud *cloud, struct cloud_job *job, struct 
     struct level_name type;
     TRY(cloud_type_words(cloud, cursor->log, entry->type, &type));
     struct buf out = cloud_reply_space(effects, 1024);
-    record_reply_begin(&out, 11);
+    record_reply_begin(&out, 12);
     record_words(&out, "node", cursor->name.text);
     record_hex(&out, "log", bytes_of(cursor->log_id.bytes, LOG_ID_SIZE));
     record_uint(&out, "sequence", entry->sequence);
@@ -213,6 +214,7 @@ static enum status put_entry(struct cloud *cloud, struct cloud_job *job, struct 
     record_uint(&out, "priority", evidence_priority(entry->flags));
     record_uint(&out, "payload_bytes", entry->payload_len);
     record_hex(&out, "hash", bytes_of(entry->hash.bytes, DIGEST_SIZE));
+    record_hex(&out, "payload_hash", bytes_of(entry->payload_hash.bytes, DIGEST_SIZE));
     record_uint(&out, "hlc", entry->hlc);
     if (entry->clock_uncertainty_ms == CLOCK_NEVER_SYNCHRONISED)
         record_nil(&out, "uncertainty_ms");

@@ -33,7 +33,7 @@ const struct setting_row edge_setting_rows[] = {
     {"outbox", "ack_timeout_ms", SETTING_MS, "5000", 100, 3600000, NULL,
      "without acknowledgement for so long, the cloud is asked"},
     {"outbox", "compress", SETTING_WORD, "auto", 0, 0, "never always auto",
-     "compress frames; auto: on slow links"},
+     "compress frames; auto: unless the payloads do not get smaller"},
     {"disk", "reserve_bytes", SETTING_BYTES, "64M", 0, 1099511627776, NULL,
      "below this much free room no new evidence is taken"},
     {"log", "level", SETTING_WORD, "info", 0, 0, "debug info warning alarm",
@@ -63,7 +63,7 @@ enum status edge_settings_from(const struct settings *settings, struct edge_sett
     out->window_bytes_max = small(settings, "outbox", "window_bytes");
     out->window_frames_max = small(settings, "outbox", "window_frames");
     out->ack_timeout_ms = small(settings, "outbox", "ack_timeout_ms");
-    out->compress = (int)settings_number(settings, "outbox", "compress");
+    out->compress = (enum edge_compress)settings_number(settings, "outbox", "compress");
     out->disk_reserve_bytes = settings_number(settings, "disk", "reserve_bytes");
     if (out->reconnect_ms_min > out->reconnect_ms_max) {
         buf_put_format(message, "reconnect_min_ms %u is above reconnect_max_ms %u in [broker]",

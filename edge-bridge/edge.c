@@ -29,7 +29,7 @@ struct edge_settings edge_settings_default(void)
         .disk_reserve_bytes = 64 * 1024 * 1024,
         .publisher_id_days = 7,
         .publisher_id_count = 1000000,
-        .compress = 2,
+        .compress = COMPRESS_AUTO,
     };
 }
 

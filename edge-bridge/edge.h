@@ -18,6 +18,9 @@
 
 struct edge;
 
+/* AUTO: always, but payloads that do not get smaller are tried only now and then. */
+enum edge_compress { COMPRESS_NEVER = 0, COMPRESS_ALWAYS = 1, COMPRESS_AUTO = 2 };
+
 struct edge_settings {
     const char *topic_root;
     bool cloud_link;            /* false: no connection wanted (direct verbs, tests) */
@@ -32,7 +35,7 @@ struct edge_settings {
     uint64_t disk_reserve_bytes; /* intake answers "full" below this */
     uint32_t publisher_id_days;  /* repeats are recognised for so long */
     uint32_t publisher_id_count; /* and so many */
-    int compress;                /* 0 never, 1 always, 2 when the link is slow */
+    enum edge_compress compress;
 };
 
 struct edge_options {

@@ -288,6 +288,24 @@ enum status outbox_mend(struct edge *edge)
                              outbox->damage_payload_only, "damaged in the local store");
 }
 
+/* Compressing pays even on a fast link, since fewer bytes also mean less work for brokers and disks;
+ * but not for payloads that do not get smaller: those are only tried now and then. */
+static bool compresses(struct edge *edge, size_t body_size)
+{
+    struct outbox *outbox = &edge->outbox;
+    if (edge->settings.compress != COMPRESS_AUTO) return edge->settings.compress == COMPRESS_ALWAYS;
+    if (body_size < COMPRESS_JUDGED_BYTES || outbox->compress_pause == 0) return true;
+    outbox->compress_pause--;
+    return false;
+}
+
+static void compress_learn(struct edge *edge, size_t body_size, size_t frame_size)
+{
+    const bool in_vain = frame_size > body_size - body_size / 8;
+    if (body_size >= COMPRESS_JUDGED_BYTES && in_vain)
+        edge->outbox.compress_pause = COMPRESS_PAUSE_FRAMES;
+}
+
 enum status outbox_publish(struct edge *edge, struct effects *effects, enum topic_id topic,
                            enum frame_kind kind, struct bytes body, bool retain, uint32_t *token,
                            uint32_t *frame_bytes)
@@ -301,11 +319,10 @@ enum status outbox_publish(struct edge *edge, struct effects *effects, enum topi
         .topic_below_root = topic_text_below_root(&text),
     };
     TRY(edge_stamp(edge, &spec.hlc));
-    const int mode = edge->settings.compress;
-    const bool slow = edge->outbox.pace.rate_bytes_s < COMPRESS_BELOW_BYTES_S;
-    const bool compress = mode == 1 || (mode == 2 && slow);
+    const bool compress = compresses(edge, body.size);
     struct buf frame = effects_space(effects, FRAME_SIZE_MAX);
     TRY(envelope_write(&spec, body, compress ? edge->compressor : NULL, edge->hasher, &frame));
+    if (compress) compress_learn(edge, body.size, frame.size);
     struct effect *effect = effects_add(effects, EFFECT_PUBLISH);
     effect->link = LINK_CLOUD;
     effect->payload = effects_take(effects, &frame);

@@ -27,7 +27,8 @@ enum {
     FLIGHTS_MAX = 256,
     ABOVE_MAX = 64,
     OUTBOX_LINGER_NS = 5 * 1000000, /* a frame that is not full waits so long for company */
-    COMPRESS_BELOW_BYTES_S = 8 * 1024 * 1024, /* faster links gain nothing by it */
+    COMPRESS_JUDGED_BYTES = 4096,   /* smaller bodies tell nothing about the payloads */
+    COMPRESS_PAUSE_FRAMES = 32,
     PROBES_BEFORE_RECONNECT = 3,
     ENTRY_WIRE_TYPICAL = 300, /* bytes: to guess how many entries a frame takes */
 };
@@ -61,6 +62,7 @@ struct outbox {
     struct flight flights[FLIGHTS_MAX];
     uint32_t flight_bytes;
     uint32_t next_token;
+    uint32_t compress_pause; /* frames until compressing is tried again */
     struct pace pace;
 
     bool placed;             /* the cursor below is valid */

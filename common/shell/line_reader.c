@@ -23,7 +23,9 @@ static enum status read_more(struct line_reader *reader)
 
 static struct bytes waiting(const struct line_reader *reader)
 {
-    return bytes_of(reader->queue.data + reader->queue.start, byte_queue_size(&reader->queue));
+    const size_t size = byte_queue_size(&reader->queue);
+    /* An empty queue may have no memory to point into. */
+    return size > 0 ? bytes_of(reader->queue.data + reader->queue.start, size) : BYTES_EMPTY;
 }
 
 enum status line_read(struct line_reader *reader, size_t size_max, struct bytes *line)

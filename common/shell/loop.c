@@ -13,6 +13,8 @@
 #include "common/wire/control_msg.h"
 
 enum { READY_MAX = 64, SENTENCE_SIZE_MAX = 1024 };
+/* A commit's answers let the other side send on: small enough that both work at once. */
+enum { BATCH_BYTES_MAX = 256 * 1024, CLIENT_EVENTS_MIN = 32 };
 enum ready { READY_INBOX, READY_TIMER, READY_SIGNAL, READY_CONTROL }; /* CONTROL and all above */
 
 /* Entries of MQTT messages in the same batch: at most one an event. */
@@ -31,6 +33,7 @@ struct loop {
     bool begun;
     unsigned event_count;
     uint32_t entry_count;
+    size_t message_bytes;
 
     bool engine_open;
     unsigned failures; /* batches in a row */
@@ -193,11 +196,14 @@ static bool batch_has_room(const struct loop *loop)
 static enum status gather_inbox(struct loop *loop)
 {
     struct inbox_note note;
-    while (batch_has_room(loop) && inbox_take(loop->options.inbox, &note)) {
+    while (batch_has_room(loop) && loop->event_count < BATCH_EVENTS_MAX - CLIENT_EVENTS_MIN &&
+           loop->message_bytes < BATCH_BYTES_MAX && inbox_take(loop->options.inbox, &note)) {
         struct event event = {0};
         struct link_mqtt *link = loop->options.links[note.link];
         INVARIANT(link != NULL);
-        if (link_mqtt_note(link, &note, &event)) TRY(batch_step(loop, &event));
+        if (!link_mqtt_note(link, &note, &event)) continue;
+        loop->message_bytes += event.message.payload.size;
+        TRY(batch_step(loop, &event));
     }
     return ST_OK;
 }
@@ -267,6 +273,7 @@ static void batch_start(struct loop *loop)
     loop->begun = false;
     loop->event_count = 0;
     loop->entry_count = 0;
+    loop->message_bytes = 0;
 }
 
 static enum status batch_commit(struct loop *loop)

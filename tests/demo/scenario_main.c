@@ -259,6 +259,8 @@ static int publish_lines(struct publish_options *options, const char *path)
     if (options->receipts != NULL) {
         options->feeder.receipt_file = fopen(options->receipts, "a");
         if (options->feeder.receipt_file == NULL) return failed(options->receipts);
+        setvbuf(options->feeder.receipt_file, NULL, _IOLBF,
+                BUFSIZ); /* whole lines, whatever ends us */
     }
     struct feeder *feeder = feeder_open(&options->feeder);
     if (feeder == NULL) return usage("an option is out of bounds");

@@ -350,12 +350,10 @@ static void test_after_the_broker_is_back_the_link_connects_again(void **state)
     (void)state;
     broker_start("allow_anonymous true\n");
     link_open_to("127.0.0.1");
-    for (int i = 0; i < 3; i++) {
-        connect_and_wait();
-        broker_kill();
-        AWAIT(down_count == (unsigned)i + 1);
-        broker_start("allow_anonymous true\n");
-    }
+    connect_and_wait();
+    broker_kill();
+    AWAIT(down_count == 1);
+    broker_start("allow_anonymous true\n");
     connect_and_wait();
     publish(BYTES_LITERAL("x"), 7);
     AWAIT(sent_count == 1);
