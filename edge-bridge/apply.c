@@ -118,8 +118,8 @@ static enum status keep(struct edge *edge, const struct ack *ack, enum ack_stand
 
 /* ---- What an acknowledgement says of one log ------------------------------------------------- */
 
-/* The end of what is delivered: acked, and every range that adjoins it and will never be part of the
- * chain. What the cloud holds above a gap is not among them: it travels again in its run. */
+/* The end of what is delivered: acked, and every range that adjoins it and will never be part of
+ * the chain. What the cloud holds above a gap is not among them: it travels again in its run. */
 static uint64_t extend(const struct ack *ack, const struct ack_log *said, uint64_t acked)
 {
     const struct range_slice slices[] = {said->rejected, said->forked};

@@ -204,7 +204,7 @@ static void receipt_json(const struct receipt *receipt, struct buf *out)
 {
     if (receipt->status != ST_OK) {
         buf_put_format(out, "{\"error\":\"%s\",\"message\":\"%s\"}", status_name(receipt->status),
-                       status_words(receipt->status));
+                       receipt_words(receipt->status));
         return;
     }
     buf_put_text(out, "{\"log\":\"");

@@ -288,8 +288,8 @@ enum status outbox_mend(struct edge *edge)
                              outbox->damage_payload_only, "damaged in the local store");
 }
 
-/* Compressing pays even on a fast link, since fewer bytes also mean less work for brokers and disks;
- * but not for payloads that do not get smaller: those are only tried now and then. */
+/* Compressing pays even on a fast link, since fewer bytes also mean less work for brokers and
+ * disks; but not for payloads that do not get smaller: those are only tried now and then. */
 static bool compresses(struct edge *edge, size_t body_size)
 {
     struct outbox *outbox = &edge->outbox;

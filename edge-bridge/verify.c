@@ -236,15 +236,17 @@ static enum status next_log(struct edge *edge, struct verify_job *job)
 
 static void finish(struct edge *edge, struct verify_job *job, struct effects *effects)
 {
-    char words[240];
-    struct buf out = buf_of(words, sizeof(words) - 1);
     const bool good = job->problem[0] == '\0';
-    if (good)
-        buf_put_format(&out, "%llu entries verified", (unsigned long long)job->done);
-    else
-        buf_put_text(&out, job->problem);
-    words[out.size] = '\0';
-    report_end(effects, job->client, good ? ST_OK : ST_TAMPERED, words);
+    struct buf out = effects_space(effects, 512);
+    record_reply_begin(&out, 3);
+    record_words(&out, "verdict", good ? "good" : "tampered");
+    record_uint(&out, "entries_verified", job->done);
+    record_uint(&out, "entries", job->total);
+    INVARIANT(buf_ok(&out));
+    struct effect *effect = effects_add(effects, EFFECT_REPLY);
+    effect->client = job->client;
+    effect->payload = effects_take(effects, &out);
+    report_end(effects, job->client, good ? ST_OK : ST_TAMPERED, job->problem);
     evidence_scan_end(edge);
     end_job(edge, job);
 }

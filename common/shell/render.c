@@ -272,7 +272,7 @@ static void receipt_put(struct render *render, const struct receipt *receipt)
     if (receipt->status != ST_OK) {
         if (render->worst == ST_OK) render->worst = receipt->status;
         fprintf(render->options.errors, "entry %" PRIu64 " not accepted: %s\n",
-                render->receipt_number, status_words(receipt->status));
+                render->receipt_number, receipt_words(receipt->status));
         return;
     }
     if (render->options.quiet) return;

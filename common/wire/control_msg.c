@@ -189,6 +189,24 @@ void receipts_reply_begin(struct buf *out, uint32_t count)
     pack_array(out, count);
 }
 
+const char *receipt_words(enum status status)
+{
+    switch (status) {
+    case ST_CONFLICT:
+        return "this id was used before with another payload";
+    case ST_USAGE:
+        return "the priority is not one of 0 to 5, or the payload was not handed in whole";
+    case ST_MALFORMED:
+        return "the type is not a name of 1 to 64 letters, digits, '.', '_' and '-'";
+    case ST_TOO_LARGE:
+        return "the payload is over 63 KiB (16 MiB by socket or file), or its id over 256 bytes";
+    case ST_FULL:
+        return "full: no room for this priority until the disk has more free bytes";
+    default:
+        return status_words(status);
+    }
+}
+
 void receipts_reply_item(struct buf *out, const struct receipt *receipt)
 {
     pack_array(out, RECEIPT_FIELD_COUNT);

@@ -106,6 +106,9 @@ struct control_reply {
     struct bytes message;
 };
 
+/* Why an entry was not accepted, as its publisher would say it; a clause without full stop. */
+const char *receipt_words(enum status status);
+
 void receipts_reply_begin(struct buf *out, uint32_t count);
 void receipts_reply_item(struct buf *out, const struct receipt *receipt);
 
