@@ -261,19 +261,19 @@ static enum status on_range_request(struct edge *edge, struct bytes body)
     return outbox_resend(edge, &request.log, request.from);
 }
 
-static enum status on_cloud_status(struct edge *edge, struct bytes body, struct effects *effects)
+/* retained: the broker kept it from before our own hello; a fresh one came after it. */
+static enum status on_cloud_status(struct edge *edge, struct bytes body, bool retained,
+                                   struct effects *effects)
 {
     struct status_report report;
     if (status_msg_decode(edge->unpacker, body, &report) != ST_OK) {
         edge->counters.frames_forged++;
         return ST_OK;
     }
-    const bool came_back =
-        report.online && edge->session.cloud_known && !edge->session.cloud_online;
-    const bool anew = report.online && edge->session.cloud_known && edge->session.cloud_online;
     edge->session.cloud_known = true;
     edge->session.cloud_online = report.online;
-    if (!came_back && !anew) return ST_OK;
+    /* The retained copy comes with every subscription and is no news. */
+    if (!report.online || retained) return ST_OK;
     /* A consumer that has just started may lack frames that died with the one before. */
     edge->outbox.probing = true;
     edge->outbox.probe_mono_ns = edge->now.mono_ns;
@@ -281,19 +281,19 @@ static enum status on_cloud_status(struct edge *edge, struct bytes body, struct 
 }
 
 static enum status dispatch(struct edge *edge, const struct envelope *envelope, struct bytes body,
-                            struct bytes frame, struct effects *effects)
+                            const struct mqtt_message *message, struct effects *effects)
 {
     switch (envelope->kind) {
     case FRAME_ACK:
         if (ack_msg_decode(edge->unpacker, body, edge->ack) == ST_OK)
-            return apply_ack(edge, edge->ack, frame, false);
+            return apply_ack(edge, edge->ack, message->payload, false);
         break;
     case FRAME_HELLO_REPLY:
         return on_hello_reply(edge, body);
     case FRAME_RANGE_REQUEST:
         return on_range_request(edge, body);
     case FRAME_STATUS:
-        return on_cloud_status(edge, body, effects);
+        return on_cloud_status(edge, body, message->retained, effects);
     default:
         break;
     }
@@ -336,5 +336,5 @@ enum status apply_message(struct edge *edge, const struct mqtt_message *message,
         return ST_OK;
     }
     edge->session.heard_mono_ns = edge->now.mono_ns;
-    return dispatch(edge, &envelope, body, message->payload, effects);
+    return dispatch(edge, &envelope, body, message, effects);
 }

@@ -326,20 +326,30 @@ static enum status put_list(struct edge *edge, uint32_t client,
 
 /* ---- trust ----------------------------------------------------------------------------------- */
 
+/* A cloud's key line, or the key alone in base64. */
+static bool cloud_key_of(struct bytes text, struct public_key *out)
+{
+    struct key_line line;
+    if (key_line_read(text, &line) == ST_OK) {
+        *out = line.key;
+        return line.kind == KEY_LINE_CLOUD;
+    }
+    return base64_decode(text, out->bytes, sizeof out->bytes) == ST_OK && public_key_ok(out);
+}
+
 static enum status trust(struct edge *edge, uint32_t client, const struct control_request *request,
                          struct effects *effects)
 {
     struct bytes text;
-    struct key_line line;
-    if (!verb_argument_find(request, "key", &text) || key_line_read(text, &line) != ST_OK ||
-        line.kind != KEY_LINE_CLOUD) {
+    struct public_key key;
+    if (!verb_argument_find(request, "key", &text) || !cloud_key_of(text, &key)) {
         report_end(effects, client, ST_USAGE,
                    "this is not a cloud's key line: copy it from cloud-consumer init");
         return ST_OK;
     }
-    const bool changed = !edge->has_cloud_key || !public_key_equal(&edge->cloud_key, &line.key);
+    const bool changed = !edge->has_cloud_key || !public_key_equal(&edge->cloud_key, &key);
     edge->has_cloud_key = true;
-    edge->cloud_key = line.key;
+    edge->cloud_key = key;
     /* What the cloud said before its key was trusted went unheard: begin the talk again. */
     if (changed && session_online(edge, LINK_CLOUD))
         session_reconnect(edge, effects, "another cloud key is trusted now");

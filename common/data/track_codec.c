@@ -110,10 +110,13 @@ static void take_name(struct reader *in, struct node_name *name)
 {
     const uint8_t size = take_u8(in);
     memset(name, 0, sizeof *name);
-    if (size >= NODE_NAME_SIZE)
+    if (size >= NODE_NAME_SIZE) {
         in->failed = true;
-    else
-        memcpy(name->text, take(in, size), size);
+        return;
+    }
+    memcpy(name->text, take(in, size), size);
+    /* A NUL inside would end the name early, and other bytes would say the same. */
+    if (strnlen(name->text, NODE_NAME_SIZE) != size) in->failed = true;
 }
 
 static void take_label(struct reader *in, struct track_label *label)

@@ -309,8 +309,7 @@ static bool noted_down(struct link_mqtt *link, const struct inbox_note *note, st
     const bool try_next =
         link->state == LINK_CONNECTING && link->address_next < link->address_count;
     struct buf sentence = buf_of(link->sentence, sizeof link->sentence);
-    buf_put_format(&sentence, "%s %s:%u: ", link->settings.name, link->settings.host,
-                   (unsigned)link->settings.port);
+    buf_put_format(&sentence, "%s:%u: ", link->settings.host, (unsigned)link->settings.port);
     buf_put(&sentence, note->reason);
     connection_end(link);
     if (try_next) {

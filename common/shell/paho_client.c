@@ -27,6 +27,7 @@ struct paho_client {
     struct inbox *inbox;
     enum link link;
     uint32_t generation;
+    bool tls;
     char tls_error[256]; /* the newest line of OpenSSL's, written and read under Paho's lock */
     size_t subscription_count;
     struct subscription subscriptions[PAHO_SUBSCRIPTIONS_MAX];
@@ -131,9 +132,10 @@ static void on_connect_failed(void *context, MQTTAsync_failureData5 *response)
     else if (client->tls_error[0] != '\0')
         snprintf(reason, sizeof reason, "TLS failed: %s", client->tls_error);
     else
-        snprintf(reason, sizeof reason,
-                 "cannot connect (%s); is a broker listening there, and does it speak %s?",
-                 response->message != NULL ? response->message : "no answer", "MQTT 5");
+        snprintf(reason, sizeof reason, "cannot connect (%s); is a broker listening there, %s?",
+                 response->message != NULL ? response->message : "no answer",
+                 client->tls ? "does its certificate name it, and does it accept ours"
+                             : "and does it speak MQTT 5");
     reason_put(client, INBOX_DOWN, reason);
 }
 
@@ -290,6 +292,7 @@ enum status paho_client_connect(const struct paho_options *options, struct paho_
     client->inbox = options->inbox;
     client->link = options->link;
     client->generation = options->generation;
+    client->tls = options->tls;
     for (uint32_t i = 0; i < PAHO_IN_FLIGHT_MAX; i++)
         client->slots[i] = (struct publish_slot){.client = client, .number = i};
     enum status status = handle_create(client, options);

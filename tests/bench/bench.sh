@@ -4,7 +4,8 @@
 # usage: bench.sh [PART...]       parts: append local drain rtt start fsync baseline (default: all)
 # Edge, broker, cloud and load share the machine, as in the smallest installation. Prints a table
 # with the design bars and writes build/bench.json. BENCH_ENTRIES=N sets the large backlog (default
-# 1000000), BENCH_SECONDS=S the length of an append run (default 3).
+# 1000000), BENCH_SECONDS=S the length of an append run (default 3), BENCH_SETTINGS="NAME=VALUE ..."
+# environment variables for the edge whose backlog is drained (default: none, its own defaults).
 set -eu
 . "$(dirname "$0")/../integration/lib.sh"
 
@@ -115,8 +116,7 @@ fresh_rig() # node, delay in ms (0: no proxy)
 
 backlog() # node, entries, json or random
 {
-    edge_start "$1" "EDGE_BRIDGE_OUTBOX_WINDOW_BYTES=$WINDOW_BYTES" \
-        "EDGE_BRIDGE_OUTBOX_WINDOW_FRAMES=$WINDOW_FRAMES"
+    edge_start "$1" "${SETTINGS[@]}"
     "$BIN/bench/bench_append" --dir "$SCRATCH/$1" --connections 2 --batch 512 --count "$2" \
         --payload "$3" >"$SCRATCH/fill.out"
 }
@@ -180,8 +180,7 @@ start_with_backlog() # node, entries
         --dir "$SCRATCH/$1" 2>>"$SCRATCH/start.log")
     result start "edge, backlog of $2" "$(field ready_ms <<<"$out")" "ms" "<=" 100
     result start "edge memory, backlog of $2" "$(per "$(field peak_kib <<<"$out")" 1024)" "MiB" "<=" 16
-    edge_start "$1" "EDGE_BRIDGE_OUTBOX_WINDOW_BYTES=$WINDOW_BYTES" \
-        "EDGE_BRIDGE_OUTBOX_WINDOW_FRAMES=$WINDOW_FRAMES"
+    edge_start "$1" "${SETTINGS[@]}"
 }
 
 part_start()
@@ -286,8 +285,7 @@ write_json() # file
 rig_begin
 : >"$SCRATCH/results"
 BASELINE=
-WINDOW_BYTES=${BENCH_WINDOW_BYTES:-1000000}
-WINDOW_FRAMES=${BENCH_WINDOW_FRAMES:-64}
+read -r -a SETTINGS <<<"${BENCH_SETTINGS:-}"
 cloud_init
 if wanted append; then part_append; fi
 if wanted local; then part_local; fi
@@ -302,7 +300,6 @@ if wanted drain; then
     drain drain-large "$ENTRIES" json 0 200000
 fi
 if wanted rtt; then
-    WINDOW_BYTES=${BENCH_WINDOW_BYTES:-8000000} WINDOW_FRAMES=${BENCH_WINDOW_FRAMES:-1000}
     drain rtt-50ms "$SMALL" json 50 100000
     drain rtt-50ms-random "$SMALL" random 50
 fi

@@ -2,8 +2,9 @@
  *
  *   flip FILE NEEDLE OFFSET [BIT]
  * NEEDLE is hexadecimal; the bit 0..7 (default 0) of the byte OFFSET bytes after the start of the
- * needle's first occurrence is flipped (OFFSET may be negative). NEEDLE "-" stands for the start of
- * the file. Prints the byte's offset. Exit code 3 when the needle or the byte is not there. */
+ * needle is flipped (OFFSET may be negative), at every place where the needle occurs: a database
+ * leaves old copies of its rows in unused parts of its pages. NEEDLE "-" stands for the start of the
+ * file. Prints the offset of each byte. Exit code 3 when the needle or the byte is not there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,14 +43,23 @@ int main(int argc, char **argv)
     const size_t size = (size_t)info.st_size;
     uint8_t *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED) return failed(argv[1]);
-    const uint8_t *found = digits == 0 ? bytes : memmem(bytes, size, needle, digits / 2);
-    const long long at = found == NULL ? -1 : found - bytes + strtoll(argv[3], NULL, 10);
-    if (at < 0 || (size_t)at >= size) {
+    const long long offset = strtoll(argv[3], NULL, 10);
+    const uint8_t mask = (uint8_t)(1u << (argc == 5 ? strtoul(argv[4], NULL, 10) & 7 : 0));
+    size_t from = 0, count = 0;
+    const uint8_t *found;
+    while ((found = digits == 0 ? bytes : memmem(bytes + from, size - from, needle, digits / 2))) {
+        const long long at = found - bytes + offset;
+        from = (size_t)(found - bytes) + 1;
+        if (at < 0 || (size_t)at >= size) break;
+        bytes[at] ^= mask;
+        printf("%lld\n", at);
+        count++;
+        if (digits == 0) break;
+    }
+    if (count == 0) {
         fputs("flip: there is no such byte\n", stderr);
         return EXIT_NOT_FOUND;
     }
-    bytes[at] ^= (uint8_t)(1u << (argc == 5 ? strtoul(argv[4], NULL, 10) & 7 : 0));
     if (msync(bytes, size, MS_SYNC) != 0) return failed(argv[1]);
-    printf("%lld\n", at);
     return 0;
 }

@@ -324,17 +324,18 @@ cloud_hashes() # [options of evidence list...]
 
 TESTS=0 FAILURES=0
 
-ok() # name, command...: good when the command is
+# Good when the command is, which runs in this shell: what it sets stays set.
+ok() # name, command...
 {
-    local name=$1 output
+    local name=$1
     shift
     TESTS=$((TESTS + 1))
-    if output=$("$@" 2>&1); then
+    if "$@" >"$SCRATCH/ok.out" 2>&1; then
         echo "ok $TESTS - $name"
     else
         FAILURES=$((FAILURES + 1))
         echo "not ok $TESTS - $name"
-        printf '%s\n' "$*" "$output" | tail -n 12 | cut -c 1-300 | sed 's/^/# /'
+        { printf '%s\n' "$*" && cat "$SCRATCH/ok.out"; } | tail -n 12 | cut -c 1-300 | sed 's/^/# /'
     fi
 }
 

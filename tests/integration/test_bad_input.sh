@@ -160,7 +160,7 @@ fi
 # ---- no room on the disk ----
 mkdir "$SCRATCH/tiny"
 if mount -t tmpfs -o size=1500k tmpfs "$SCRATCH/tiny" 2>/dev/null; then
-    trap 'umount -l "$SCRATCH/tiny"; rig_end' EXIT
+    trap 'umount -l "$SCRATCH/tiny" 2>/dev/null; rig_end' EXIT
     "$EDGE" init --dir "$SCRATCH/tiny/node" --node tiny >/dev/null
     "$BIN/demo/scenario" generate --lines 20000 >"$SCRATCH/many"
     refuses "a full disk is named" 28 "room|full|space" env EDGE_BRIDGE_DISK_RESERVE_BYTES=256K \

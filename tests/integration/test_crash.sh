@@ -86,7 +86,8 @@ round() # number
 
 nothing_lost_or_doubled()
 {
-    line_hashes "$SCRATCH"/published/* >"$SCRATCH/wanted"
+    line_hashes "$SCRATCH/published/m$number" "$SCRATCH/published/s$number" >>"$SCRATCH/hashes"
+    sort "$SCRATCH/hashes" >"$SCRATCH/wanted"
     cloud_hashes >"$SCRATCH/got"
     diff "$SCRATCH/wanted" "$SCRATCH/got" >"$SCRATCH/difference" && return 0
     echo "lost $(grep -c '^<' "$SCRATCH/difference"), duplicated $(grep -c '^>' "$SCRATCH/difference")"

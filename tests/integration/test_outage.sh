@@ -30,9 +30,9 @@ pending_at_least() # entries
     [ "$(edge_field one pending_entries)" -ge "$1" ]
 }
 
-critical_is_through()
+at_the_cloud() # sequence
 {
-    [ "$(edge_field one pending_p0)" = 0 ]
+    "$CLOUD" evidence show --dir "$SCRATCH/cloud" one "$1"
 }
 
 rig_begin
@@ -104,8 +104,10 @@ ok "a narrow link connects" within 10 test_field one cloud_link online
 hand_in 1500
 ok "a backlog builds up" pending_at_least 200
 hand_in 1 --priority 0
-ok "a critical entry goes before a backlog" within 12 critical_is_through
+CRITICAL=$(edge_field one head_sequence)
+ok "a critical entry goes before a backlog" within 12 at_the_cloud "$CRITICAL"
 ok "which is still there" pending_at_least 100
+refuses "and what came before it is not" 3 "" at_the_cloud $((CRITICAL - 1))
 stop link
 link_start link cloud-broker
 ok "a wide link takes the rest" within 20 edge_settled one

@@ -60,7 +60,7 @@ struct fault_model fault_model_draw(struct rng *rng, bool long_world)
     model.edge_count = between(rng, 2, long_world ? 6 : 4);
     model.publishers_per_edge = between(rng, 1, 2);
     model.records_per_publisher =
-        between(rng, 40, 60) * scale / (model.edge_count * model.publishers_per_edge);
+        between(rng, 30, 54) * scale / (model.edge_count * model.publishers_per_edge);
     model.large_per_mille = sometimes(rng, 300, 100);
     model.fault_phase_ms = between(rng, 40, 160) * 1000 * scale;
     model.rest_ms_max = 15 * 60 * 1000;
@@ -89,10 +89,12 @@ static enum fault_kind draw_kind(struct world *world)
 {
     const struct fault_model *faults = &world->options.faults;
     unsigned sum = 0;
-    for (unsigned kind = 0; kind < FAULT_KIND_COUNT; kind++) sum += faults->weights[kind];
+    for (unsigned kind = 0; kind < FAULT_KIND_COUNT; kind++)
+        sum += faults->weights[kind];
     unsigned left = (unsigned)rng_below(&world->rng, sum);
     unsigned kind = 0;
-    while (left >= faults->weights[kind]) left -= faults->weights[kind++];
+    while (left >= faults->weights[kind])
+        left -= faults->weights[kind++];
     return (enum fault_kind)kind;
 }
 
@@ -116,17 +118,20 @@ static uint64_t draw_ns(struct world *world, uint64_t ms_max)
     return (10 + rng_below(&world->rng, ms_max + 1)) * SIM_MS;
 }
 
-static void cut(struct world *world, struct sim_endpoint *endpoint, const char *label)
+/* Each fault of a kind strikes one node: the edge that was drawn, or the cloud. */
+
+static void cut(struct world *world, struct sim_node *node)
 {
     const uint64_t length_ns = draw_ns(world, world->options.faults.cut_ms_max);
-    world_say(world, label, "link cut for %llu ms", (unsigned long long)(length_ns / SIM_MS));
-    sim_net_cut(&endpoint->net, world->now_ns + length_ns);
+    world_say(world, node->label, "link cut for %llu ms", (unsigned long long)(length_ns / SIM_MS));
+    endpoint_cut(&node->links[LINK_CLOUD], length_ns);
 }
 
-static void reset(struct world *world, struct sim_endpoint *endpoint, const char *label)
+static void reset(struct world *world, struct sim_node *node)
 {
+    struct sim_endpoint *endpoint = &node->links[LINK_CLOUD];
     if (endpoint->state == ENDPOINT_IDLE) return;
-    world_say(world, label, "connection reset");
+    world_say(world, node->label, "connection reset");
     endpoint->doomed = true;
     const struct world_event event = {.generation = endpoint->generation, .subject = endpoint};
     struct world_event at_client = event, at_broker = event;
@@ -136,10 +141,19 @@ static void reset(struct world *world, struct sim_endpoint *endpoint, const char
     world_plan(world, world->now_ns + 2 * SIM_MS, &at_broker);
 }
 
+static void kill_process(struct world *world, struct sim_node *node)
+{
+    node_crash(node, false, draw_ns(world, world->options.faults.down_ms_max));
+}
+
+static void cut_power(struct world *world, struct sim_node *node)
+{
+    node_crash(node, true, draw_ns(world, world->options.faults.down_ms_max));
+}
+
 static void strike_next(struct world *world, struct sim_node *node)
 {
-    node->crash_next =
-        (enum crash_point)(1 + rng_below(&world->rng, CRASH_POINT_COUNT - 1));
+    node->crash_next = (enum crash_point)(1 + rng_below(&world->rng, CRASH_POINT_COUNT - 1));
     node->crash_power = rng_chance(&world->rng, 500);
 }
 
@@ -153,15 +167,15 @@ static void disk_fails(struct world *world, struct sim_node *node)
     sim_disk_fail(node->disk, &fault);
 }
 
-static void disk_full(struct world *world, struct sim_node *node, unsigned target)
+static void disk_full(struct world *world, struct sim_node *node)
 {
     const uint64_t length_ns = draw_ns(world, world->options.faults.cut_ms_max);
+    const uint64_t room_bytes = rng_below(&world->rng, FULL_ROOM_BYTES);
     world_say(world, node->label, "its disk is nearly full");
-    sim_disk_set_capacity(node->disk, sim_disk_used_bytes(node->disk) +
-                                          rng_below(&world->rng, FULL_ROOM_BYTES));
+    sim_disk_set_capacity(node->disk, sim_disk_used_bytes(node->disk) + room_bytes);
     const struct world_event room = {
         .kind = HAPPEN_FAULT,
-        .generation = target,
+        .generation = node->is_cloud ? 0 : node->index - 1,
         .packet = {.number = node->is_cloud ? FAULT_ROOM_CLOUD : FAULT_ROOM_EDGE},
     };
     world_plan(world, world->now_ns + length_ns, &room);
@@ -173,11 +187,35 @@ static void disk_has_room(struct world *world, struct sim_node *node)
     sim_disk_set_capacity(node->disk, UINT64_MAX);
 }
 
+static void restart_broker(struct world *world, struct sim_node *node)
+{
+    (void)node;
+    broker_restart(&world->middle, true, draw_ns(world, world->options.faults.down_ms_max));
+}
+
+static void wipe_broker(struct world *world, struct sim_node *node)
+{
+    (void)node;
+    broker_restart(&world->middle, false, draw_ns(world, world->options.faults.down_ms_max));
+}
+
+static void restart_local(struct world *world, struct sim_node *node)
+{
+    broker_restart(node->links[LINK_LOCAL].broker, true,
+                   draw_ns(world, world->options.faults.down_ms_max));
+}
+
 static void jump(struct world *world, struct sim_node *node)
 {
     const int64_t by_ms = (int64_t)rng_below(&world->rng, 2 * JUMP_MS_MAX) - JUMP_MS_MAX;
     world_say(world, node->label, "its wall clock jumps by %lld ms", (long long)by_ms);
     sim_clock_jump(&node->clock, by_ms * (int64_t)SIM_MS);
+}
+
+static void crash_publisher(struct world *world, struct sim_node *node)
+{
+    (void)node;
+    publisher_crash(&world->publishers[rng_below(&world->rng, world->publisher_count)]);
 }
 
 static void backup(struct world *world, struct sim_node *node)
@@ -189,47 +227,46 @@ static void backup(struct world *world, struct sim_node *node)
 static void restore(struct world *world, struct sim_node *node)
 {
     if (node->backup == NULL) return;
-    if (!node->is_cloud && node->restores > 0) return;
     world_say(world, node->label, "is restored from its older copy");
     node_restore(node);
 }
 
 void faults_strike(struct world *world, enum fault_kind kind, unsigned target)
 {
-    const struct fault_model *faults = &world->options.faults;
-    struct sim_node *edge = &world->edges[target], *cloud = &world->cloud;
+    static const struct {
+        void (*strike)(struct world *world, struct sim_node *node);
+        bool cloud;
+    } faults[FAULT_KIND_COUNT] = {
+        [FAULT_CUT_EDGE] = {cut, false},
+        [FAULT_CUT_CLOUD] = {cut, true},
+        [FAULT_RESET_EDGE] = {reset, false},
+        [FAULT_RESET_CLOUD] = {reset, true},
+        [FAULT_KILL_EDGE] = {kill_process, false},
+        [FAULT_KILL_CLOUD] = {kill_process, true},
+        [FAULT_POWER_EDGE] = {cut_power, false},
+        [FAULT_POWER_CLOUD] = {cut_power, true},
+        [FAULT_STRIKE_EDGE] = {strike_next, false},
+        [FAULT_STRIKE_CLOUD] = {strike_next, true},
+        [FAULT_DISK_EDGE] = {disk_fails, false},
+        [FAULT_DISK_CLOUD] = {disk_fails, true},
+        [FAULT_FULL_EDGE] = {disk_full, false},
+        [FAULT_FULL_CLOUD] = {disk_full, true},
+        [FAULT_ROOM_EDGE] = {disk_has_room, false},
+        [FAULT_ROOM_CLOUD] = {disk_has_room, true},
+        [FAULT_BROKER_RESTART] = {restart_broker, false},
+        [FAULT_BROKER_WIPE] = {wipe_broker, false},
+        [FAULT_LOCAL_RESTART] = {restart_local, false},
+        [FAULT_CLOCK_JUMP_EDGE] = {jump, false},
+        [FAULT_CLOCK_JUMP_CLOUD] = {jump, true},
+        [FAULT_PUBLISHER_CRASH] = {crash_publisher, false},
+        [FAULT_EDGE_BACKUP] = {backup, false},
+        [FAULT_EDGE_RESTORE] = {restore, false},
+        [FAULT_CLOUD_BACKUP] = {backup, true},
+        [FAULT_CLOUD_RESTORE] = {restore, true},
+    };
     if (world->healed) return;
-    const uint64_t down_ns = draw_ns(world, faults->down_ms_max);
-    switch (kind) {
-    case FAULT_CUT_EDGE: cut(world, &edge->links[LINK_CLOUD], edge->label); return;
-    case FAULT_CUT_CLOUD: cut(world, &cloud->links[LINK_CLOUD], cloud->label); return;
-    case FAULT_RESET_EDGE: reset(world, &edge->links[LINK_CLOUD], edge->label); return;
-    case FAULT_RESET_CLOUD: reset(world, &cloud->links[LINK_CLOUD], cloud->label); return;
-    case FAULT_KILL_EDGE: node_crash(edge, false, down_ns); return;
-    case FAULT_KILL_CLOUD: node_crash(cloud, false, down_ns); return;
-    case FAULT_POWER_EDGE: node_crash(edge, true, down_ns); return;
-    case FAULT_POWER_CLOUD: node_crash(cloud, true, down_ns); return;
-    case FAULT_STRIKE_EDGE: strike_next(world, edge); return;
-    case FAULT_STRIKE_CLOUD: strike_next(world, cloud); return;
-    case FAULT_DISK_EDGE: disk_fails(world, edge); return;
-    case FAULT_DISK_CLOUD: disk_fails(world, cloud); return;
-    case FAULT_FULL_EDGE: disk_full(world, edge, target); return;
-    case FAULT_FULL_CLOUD: disk_full(world, cloud, target); return;
-    case FAULT_ROOM_EDGE: disk_has_room(world, edge); return;
-    case FAULT_ROOM_CLOUD: disk_has_room(world, cloud); return;
-    case FAULT_BROKER_RESTART: broker_restart(&world->middle, true, down_ns); return;
-    case FAULT_BROKER_WIPE: broker_restart(&world->middle, false, down_ns); return;
-    case FAULT_LOCAL_RESTART: broker_restart(&world->local[target], true, down_ns); return;
-    case FAULT_CLOCK_JUMP: jump(world, rng_chance(&world->rng, 700) ? edge : cloud); return;
-    case FAULT_PUBLISHER_CRASH:
-        publisher_crash(&world->publishers[rng_below(&world->rng, world->publisher_count)]);
-        return;
-    case FAULT_EDGE_BACKUP: backup(world, edge); return;
-    case FAULT_EDGE_RESTORE: restore(world, edge); return;
-    case FAULT_CLOUD_BACKUP: backup(world, cloud); return;
-    case FAULT_CLOUD_RESTORE: restore(world, cloud); return;
-    case FAULT_KIND_COUNT: return;
-    }
+    INVARIANT(kind < FAULT_KIND_COUNT && target < world->edge_count);
+    faults[kind].strike(world, faults[kind].cloud ? &world->cloud : &world->edges[target]);
 }
 
 static void heal_node(struct sim_node *node)

@@ -7,28 +7,29 @@
 struct world;
 
 enum fault_kind {
-    FAULT_CUT_EDGE,        /* an edge's link to the middle is cut for a while */
+    FAULT_CUT_EDGE, /* an edge's link to the middle is cut for a while */
     FAULT_CUT_CLOUD,
-    FAULT_RESET_EDGE,      /* an edge's connection is reset */
+    FAULT_RESET_EDGE, /* an edge's connection is reset */
     FAULT_RESET_CLOUD,
-    FAULT_KILL_EDGE,       /* SIGKILL between batches */
+    FAULT_KILL_EDGE, /* SIGKILL between batches */
     FAULT_KILL_CLOUD,
-    FAULT_POWER_EDGE,      /* unsynced bytes are gone, the machine boots */
+    FAULT_POWER_EDGE, /* unsynced bytes are gone, the machine boots */
     FAULT_POWER_CLOUD,
-    FAULT_STRIKE_EDGE,     /* a crash inside the next batch */
+    FAULT_STRIKE_EDGE, /* a crash inside the next batch */
     FAULT_STRIKE_CLOUD,
-    FAULT_DISK_EDGE,       /* a call of the disk fails in one of the next batches */
+    FAULT_DISK_EDGE, /* a call of the disk fails in one of the next batches */
     FAULT_DISK_CLOUD,
-    FAULT_FULL_EDGE,       /* the disk is full for a while */
+    FAULT_FULL_EDGE, /* the disk is full for a while */
     FAULT_FULL_CLOUD,
-    FAULT_ROOM_EDGE,       /* ends FULL; never drawn, planned by it */
+    FAULT_ROOM_EDGE, /* ends FULL; never drawn, planned by it */
     FAULT_ROOM_CLOUD,
-    FAULT_BROKER_RESTART,  /* keeps what it saved last */
-    FAULT_BROKER_WIPE,     /* its persistence is deleted */
-    FAULT_LOCAL_RESTART,   /* an edge's own broker */
-    FAULT_CLOCK_JUMP,
+    FAULT_BROKER_RESTART, /* keeps what it saved last */
+    FAULT_BROKER_WIPE,    /* its persistence is deleted */
+    FAULT_LOCAL_RESTART,  /* an edge's own broker */
+    FAULT_CLOCK_JUMP_EDGE,
+    FAULT_CLOCK_JUMP_CLOUD,
     FAULT_PUBLISHER_CRASH,
-    FAULT_EDGE_BACKUP,     /* an edge's disk is copied, to be restored later */
+    FAULT_EDGE_BACKUP, /* an edge's disk is copied, to be restored later */
     FAULT_EDGE_RESTORE,
     FAULT_CLOUD_BACKUP,
     FAULT_CLOUD_RESTORE,
@@ -40,13 +41,13 @@ struct fault_model {
     unsigned edge_count;
     unsigned publishers_per_edge;
     unsigned records_per_publisher;
-    unsigned large_per_mille;     /* of records handed in by control request */
-    uint64_t fault_phase_ms;      /* then everything heals */
-    uint64_t rest_ms_max;         /* everything is acknowledged this long after the healing */
+    unsigned large_per_mille; /* of records handed in by control request */
+    uint64_t fault_phase_ms;  /* then everything heals */
+    uint64_t rest_ms_max;     /* everything is acknowledged this long after the healing */
     unsigned fault_count;
     unsigned weights[FAULT_KIND_COUNT];
-    unsigned crash_per_mille;     /* of batches, anywhere inside */
-    unsigned loss_per_million;    /* of packets: the connection breaks */
+    unsigned crash_per_mille;  /* of batches, anywhere inside */
+    unsigned loss_per_million; /* of packets: the connection breaks */
     uint64_t delay_ms, jitter_ms;
     uint64_t bytes_per_s;
     unsigned forget_per_mille, repeat_per_mille, shuffle_per_mille;

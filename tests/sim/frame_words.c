@@ -137,7 +137,9 @@ static void put_body(struct reader *reader, const struct node_name *node, enum f
         put_number(out, "from", range.from);
         put_number(out, "to", range.to);
         break;
-    default: buf_put_format(out, "kind %d", (int)kind); break;
+    default:
+        buf_put_format(out, "kind %d", (int)kind);
+        break;
     }
     if (status != ST_OK) buf_put_format(out, "body: %s", status_name(status));
 }

@@ -40,7 +40,7 @@ void oracle_close(struct oracle *oracle)
     free(oracle);
 }
 
-/* ---- receipts --------------------------------------------------------------------------------- */
+/* ---- receipts ----------------------------------------------------------------------------- */
 
 void oracle_receipt(struct oracle *oracle, struct sim_publisher *publisher, size_t record,
                     const struct receipt *receipt)
@@ -60,8 +60,9 @@ void oracle_receipt(struct oracle *oracle, struct sim_publisher *publisher, size
         }
         kept->record = SIZE_MAX; /* the restored node took it a second time, as it must */
     }
-    oracle->receipts = sim_grow(oracle->receipts, oracle->receipt_count,
-                                &oracle->receipt_capacity, sizeof(*oracle->receipts));
+    publisher->edge->said++;
+    oracle->receipts = sim_grow(oracle->receipts, oracle->receipt_count, &oracle->receipt_capacity,
+                                sizeof(*oracle->receipts));
     oracle->receipts[oracle->receipt_count++] = (struct kept_receipt){.publisher = publisher,
                                                                       .record = record,
                                                                       .log = receipt->log,
@@ -69,7 +70,7 @@ void oracle_receipt(struct oracle *oracle, struct sim_publisher *publisher, size
                                                                       .hash = receipt->hash};
 }
 
-/* ---- acknowledgements ------------------------------------------------------------------------- */
+/* ---- acknowledgements --------------------------------------------------------------------- */
 
 static void note_promise(struct oracle *oracle, const struct ack_log *said)
 {
@@ -114,6 +115,7 @@ static void hear_ack(struct oracle *oracle, const struct effect *effect)
         return;
     }
     note_store(oracle, &oracle->ack->store);
+    oracle->world->cloud.said++;
     for (size_t i = 0; i < oracle->ack->log_count; i++) {
         note_promise(oracle, &oracle->ack->logs[i]);
     }
@@ -183,7 +185,7 @@ void oracle_bounds(struct oracle *oracle, struct sim_node *node)
     }
 }
 
-/* ---- rest ------------------------------------------------------------------------------------- */
+/* ---- rest --------------------------------------------------------------------------------- */
 
 bool oracle_field(struct oracle *oracle, const char *name, uint64_t *value)
 {

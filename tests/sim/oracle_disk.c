@@ -58,7 +58,8 @@ static void check_receipts(struct oracle *oracle, const struct sim_node *node, s
 {
     struct statement *find = NULL;
     const enum status status = statement_open(
-        db, "SELECT e.header FROM log l, evidence e WHERE e.position = l.base + ?1 AND l.log_id = ?2",
+        db,
+        "SELECT e.header FROM log l, evidence e WHERE e.position = l.base + ?1 AND l.log_id = ?2",
         &find);
     INVARIANT(status == ST_OK);
     for (size_t i = 0; i < oracle->receipt_count; i++) {
@@ -77,12 +78,12 @@ static void check_promise(struct oracle *oracle, struct statement *find,
     bind_blob(find, 1, bytes_of(promise->log.bytes, sizeof(promise->log.bytes)));
     const enum status status = statement_step(find, &row);
     const uint64_t head = status == ST_OK && row ? column_u64(find, 0) : 0;
-    const bool whole =
-        head == 0 || column_fixed(find, 1, hash.bytes, sizeof(hash.bytes)) == ST_OK;
+    const bool whole = head == 0 || column_fixed(find, 1, hash.bytes, sizeof(hash.bytes)) == ST_OK;
     const bool other = head == promise->size && head > 0 && !digest_equal(&hash, &promise->hash);
     statement_reset(find);
     if (whole && !other && head >= promise->size) return;
-    world_fail(oracle->world, "an ack is durable", "%llu entries were acknowledged, %llu are there%s",
+    world_fail(oracle->world, "an ack is durable",
+               "%llu entries were acknowledged, %llu are there%s",
                (unsigned long long)promise->size, (unsigned long long)head,
                other ? " with another hash" : "");
 }
@@ -90,8 +91,8 @@ static void check_promise(struct oracle *oracle, struct statement *find,
 static void check_promises(struct oracle *oracle, struct db *db)
 {
     struct statement *find = NULL;
-    const enum status status = statement_open(
-        db, "SELECT head_seq, head_hash FROM evidence_log WHERE log_id = ?1", &find);
+    const enum status status =
+        statement_open(db, "SELECT head_seq, head_hash FROM evidence_log WHERE log_id = ?1", &find);
     INVARIANT(status == ST_OK);
     for (size_t i = 0; i < oracle->promise_count; i++) {
         check_promise(oracle, find, &oracle->promises[i]);
@@ -103,6 +104,11 @@ void oracle_disk(struct oracle *oracle, struct sim_node *node)
 {
     struct sim_disk *disk = NULL;
     struct db *db = NULL;
+    /* Looked at with the same promises, and nothing happened to the disk: a process that dies again
+     * and again, as on a full disk, would cost most of the time. */
+    if (!node->disk_changed && node->said == node->said_seen) return;
+    node->disk_changed = false;
+    node->said_seen = node->said;
     const enum status status = oracle_open_copy(node, &disk, &db);
     if (status != ST_OK) {
         world_fail(oracle->world, "no crash damages a disk", "%s: %s", node->label,

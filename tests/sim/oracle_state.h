@@ -53,8 +53,7 @@ struct oracle {
 bool oracle_field(struct oracle *oracle, const char *name, uint64_t *value);
 
 /* A copy of the node's disk, opened as its engine would; close both. */
-enum status oracle_open_copy(const struct sim_node *node, struct sim_disk **disk,
-                             struct db **db);
+enum status oracle_open_copy(const struct sim_node *node, struct sim_disk **disk, struct db **db);
 void oracle_close_copy(struct sim_disk *disk, struct db *db);
 
 #endif

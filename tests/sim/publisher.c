@@ -15,12 +15,12 @@ enum { TYPE_COUNT = 3, FORGETS_MAX = 3, ID_SIZE = 32 };
 
 static const char *const types[TYPE_COUNT] = {"alpha", "beta.log", "gamma"};
 
-/* ---- records: functions of their place -------------------------------------------------------- */
+/* ---- records: functions of their place ---------------------------------------------------- */
 
 static struct bytes record_id(const struct sim_publisher *publisher, size_t record, char *out)
 {
-    const int size = snprintf(out, ID_SIZE, "%u-%u-%zu", publisher->edge->index, publisher->index,
-                              record);
+    const int size =
+        snprintf(out, ID_SIZE, "%u-%u-%zu", publisher->edge->index, publisher->index, record);
     return bytes_of(out, (size_t)size);
 }
 
@@ -41,17 +41,35 @@ struct bytes publisher_payload(const struct sim_publisher *publisher, size_t rec
     return bytes_of(out, size);
 }
 
+/* A number and what stands behind it; false: there is none. */
+static bool take_number(struct bytes *text, char end, uint64_t *out)
+{
+    *out = 0;
+    size_t size = 0;
+    while (size < text->size && size < 10 && text->data[size] >= '0' && text->data[size] <= '9') {
+        *out = *out * 10 + (uint64_t)(text->data[size++] - '0');
+    }
+    if (size == 0 || size >= text->size || text->data[size] != (uint8_t)end) return false;
+    *text = bytes_from(*text, size + 1);
+    return true;
+}
+
 bool publisher_find(struct world *world, struct bytes payload, struct sim_publisher **publisher,
                     size_t *record)
 {
-    char head[64] = "";
-    unsigned edge = 0, index = 0;
-    memcpy(head, payload.data, payload.size < sizeof(head) - 1 ? payload.size : sizeof(head) - 1);
-    if (sscanf(head, "record %u %u %zu\n", &edge, &index, record) != 3) return false;
+    static const char word[] = "record ";
+    uint64_t edge, index, number;
+    if (payload.size < sizeof(word) || memcmp(payload.data, word, sizeof(word) - 1) != 0)
+        return false;
+    struct bytes text = bytes_from(payload, sizeof(word) - 1);
+    if (!take_number(&text, ' ', &edge) || !take_number(&text, ' ', &index) ||
+        !take_number(&text, '\n', &number))
+        return false;
     for (unsigned i = 0; i < world->publisher_count; i++) {
         struct sim_publisher *candidate = &world->publishers[i];
         if (candidate->edge->index != edge || candidate->index != index) continue;
         *publisher = candidate;
+        *record = (size_t)number;
         return *record < candidate->record_count;
     }
     return false;
@@ -82,14 +100,13 @@ static int by_time(const void *a, const void *b)
            (left->not_before_ns < right->not_before_ns);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------- */
 
 static void look_again(struct sim_publisher *publisher, uint64_t at_ns)
 {
     world_plan(publisher->world, at_ns,
-               &(struct world_event){.kind = HAPPEN_PUBLISHER,
-                                     .generation = publisher->life,
-                                     .subject = publisher});
+               &(struct world_event){
+                   .kind = HAPPEN_PUBLISHER, .generation = publisher->life, .subject = publisher});
 }
 
 void publisher_open(struct world *world, struct sim_publisher *publisher, struct sim_node *edge,
@@ -158,7 +175,7 @@ void publisher_edge_gone(struct sim_publisher *publisher)
     publisher->staged_bytes = 0;
 }
 
-/* ---- receipts --------------------------------------------------------------------------------- */
+/* ---- receipts ----------------------------------------------------------------------------- */
 
 static void take_receipt(struct sim_publisher *publisher, size_t record,
                          const struct receipt *receipt)
@@ -180,7 +197,7 @@ static void take_receipt(struct sim_publisher *publisher, size_t record,
     oracle_receipt(world->oracle, publisher, record, receipt);
 }
 
-/* ---- by the local broker ---------------------------------------------------------------------- */
+/* ---- by the local broker ------------------------------------------------------------------ */
 
 static void send_by_broker(struct sim_publisher *publisher, size_t record)
 {
@@ -232,7 +249,7 @@ void publisher_packet(struct sim_publisher *publisher, const struct packet *pack
     world_fail(publisher->world, "a receipt names its message", "%s", publisher->label);
 }
 
-/* ---- by control requests ---------------------------------------------------------------------- */
+/* ---- by control requests ------------------------------------------------------------------ */
 
 static void request(struct sim_publisher *publisher, const struct buf *message)
 {
@@ -309,7 +326,7 @@ void publisher_message(struct sim_publisher *publisher, uint32_t client,
     free(reply);
 }
 
-/* ---- what to do next -------------------------------------------------------------------------- */
+/* ---- what to do next ---------------------------------------------------------------------- */
 
 static void act_by_control(struct sim_publisher *publisher, size_t record)
 {

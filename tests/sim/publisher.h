@@ -36,8 +36,8 @@ struct sim_publisher {
     uint32_t client; /* of the control connection; 0: none */
     size_t record_count;
     struct sim_record *records;
-    size_t staging;       /* control: the record that is being sent */
-    bool busy;            /* control: a request is not answered yet */
+    size_t staging; /* control: the record that is being sent */
+    bool busy;      /* control: a request is not answered yet */
     size_t staged_bytes;
     uint32_t life;
     bool done;

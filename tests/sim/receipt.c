@@ -1,4 +1,4 @@
-/* receipt.c - the receipt that a bridge publishes to a response topic, read as a publisher would. */
+/* receipt.c - the receipt that a bridge publishes to a response topic, as a publisher reads it. */
 #include <stdlib.h>
 #include <string.h>
 

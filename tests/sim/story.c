@@ -1,8 +1,8 @@
 /* story.c - a scripted world for the scenario tests. */
 #include "tests/sim/story.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +14,7 @@ static struct golden golden;
 
 struct world_options story_options(unsigned edges, unsigned records, uint64_t length_ms)
 {
-    struct world_options options = {.seed = 20261122, .record = true};
+    struct world_options options = {.seed = 20261122, .record = true, .record_frames = true};
     options.faults = fault_model_calm();
     options.faults.edge_count = edges;
     options.faults.publishers_per_edge = 2;

@@ -1,5 +1,5 @@
-/* story.h - a scripted world for the scenario tests: calm but for what the test itself does, with its
- * trace kept and compared with a golden text in tests/vectors.
+/* story.h - a scripted world for the scenario tests: calm but for what the test itself does, with
+ * its trace kept and compared with a golden text in tests/vectors.
  *
  * The trace shows what an operator would have read in the logs of all machines. Regenerate the
  * golden texts with HOLDFAST_ACCEPT_VECTORS=1 and read the diff. */

@@ -1,13 +1,14 @@
 /* swarm_main.c - random worlds from one seed on; each failure prints the command that replays it.
  *
- *   swarm --seed S --count N [--long] [--trace] [--frames] [--verbose] [--all]
- *         [--tap] [--jobs J] [--mutant NAME]
+ *   swarm --seed S --count N [--long] [--trace] [--frames] [--verbose] [--all] [--tap] [--jobs J]
+ *         [--mutant NAME]
  *
- * World number i has the seed S + i. --trace shows the first world's trace, --frames
- * every frame too; --verbose tells each
- * world's sums; --all goes on after a failure and tells every one on stderr. Some worlds run twice: the same seed must give the same trace. The exit code is 1
- * when a promise broke. */
+ * World number i has the seed S + i. --trace shows the first world's trace, --frames every frame
+ * too; --verbose tells each world's sums; --all goes on after a failure and tells every one on
+ * stderr. Some worlds run twice: the same seed must give the same trace. The exit code is 1 when a
+ * promise broke. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 
 #include "tests/sim/world.h"
 
-enum { JOBS_MAX = 16, TWICE_EVERY = 50, WORLDS_PER_TEST = 100 };
+enum { JOBS_MAX = 16, TWICE_EVERY = 50, VERIFY_EVERY = 3, WORLDS_PER_TEST = 100 };
 
 struct swarm_options {
     uint64_t seed, count;
@@ -41,7 +42,8 @@ static void add_counts(struct world_counts *sum, const struct world_counts *coun
 {
     uint64_t *to = (uint64_t *)sum;
     const uint64_t *from = (const uint64_t *)counts;
-    for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++) to[i] += from[i];
+    for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+        to[i] += from[i];
 }
 
 static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bool trace,
@@ -53,6 +55,7 @@ static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bo
         .seed = rng_next(&rng),
         .faults = fault_model_draw(&rng, options->long_worlds),
         .mutant = options->mutant,
+        .skip_verify = seed % VERIFY_EVERY != 0,
         .verbose = trace,
         .frames = trace && options->frames,
     };
@@ -70,8 +73,9 @@ static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bo
         fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, world->failure);
     }
     if (options->verbose) {
-        fprintf(stderr, "seed %" PRIu64 ": %" PRIu64 " events, %" PRIu64 " entries, %" PRIu64
-                        " crashes, %" PRIu64 " ms, trace %016" PRIx64 "\n",
+        fprintf(stderr,
+                "seed %" PRIu64 ": %" PRIu64 " events, %" PRIu64 " entries, %" PRIu64
+                " crashes, %" PRIu64 " ms, trace %016" PRIx64 "\n",
                 seed, world->counts.events, world->counts.entries, world->counts.crashes,
                 world->now_ns / SIM_MS, hash);
     }
@@ -83,7 +87,8 @@ static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bo
 static void run_share(const struct swarm_options *options, uint64_t first,
                       struct swarm_result *result)
 {
-    for (uint64_t i = first; i < options->count && (options->all || !result->failed); i += options->jobs) {
+    for (uint64_t i = first; i < options->count && (options->all || !result->failed);
+         i += options->jobs) {
         const uint64_t seed = options->seed + i;
         const uint64_t hash = run_world(options, seed, options->trace && i == 0, result);
         result->worlds++;
@@ -190,13 +195,20 @@ static bool read_options(int count, char **words, struct swarm_options *out)
             }
         } else {
             takes_value = false;
-            if (strcmp(word, "--long") == 0) out->long_worlds = true;
-            else if (strcmp(word, "--trace") == 0) out->trace = true;
-            else if (strcmp(word, "--verbose") == 0) out->verbose = true;
-            else if (strcmp(word, "--frames") == 0) out->trace = out->frames = true;
-            else if (strcmp(word, "--all") == 0) out->all = true;
-            else if (strcmp(word, "--tap") == 0) out->tap = true;
-            else return false;
+            if (strcmp(word, "--long") == 0)
+                out->long_worlds = true;
+            else if (strcmp(word, "--trace") == 0)
+                out->trace = true;
+            else if (strcmp(word, "--verbose") == 0)
+                out->verbose = true;
+            else if (strcmp(word, "--frames") == 0)
+                out->trace = out->frames = true;
+            else if (strcmp(word, "--all") == 0)
+                out->all = true;
+            else if (strcmp(word, "--tap") == 0)
+                out->tap = true;
+            else
+                return false;
         }
         if (takes_value) i++;
     }
@@ -209,10 +221,20 @@ static void print_tap(const struct swarm_options *options, const struct swarm_re
     printf("1..%" PRIu64 "\n", tests);
     for (uint64_t i = 0; i < tests; i++) {
         const uint64_t first = options->seed + i * WORLDS_PER_TEST;
-        const bool bad = sum->failed && sum->failed_seed >= first &&
-                         sum->failed_seed < first + WORLDS_PER_TEST;
+        const bool bad =
+            sum->failed && sum->failed_seed >= first && sum->failed_seed < first + WORLDS_PER_TEST;
         printf("%s %" PRIu64 " - worlds from seed %" PRIu64 "\n", bad ? "not ok" : "ok", i + 1,
                first);
+    }
+}
+
+static void print_replay(const struct swarm_options *options, uint64_t seed)
+{
+    if (options->mutant == MUTANT_NONE && !options->long_worlds) {
+        printf("replay: make sim SEED=%" PRIu64 " N=1\n", seed);
+    } else {
+        printf("replay: swarm --seed %" PRIu64 " --count 1 --mutant %s%s\n", seed,
+               mutants[options->mutant], options->long_worlds ? " --long" : "");
     }
 }
 
@@ -224,17 +246,21 @@ int main(int count, char **words)
     if (!read_options(count, words, &options)) return usage();
     if (options.count < options.jobs || options.trace) options.jobs = 1;
     if (crypto_start() != ST_OK) return 2;
+    /* Engines open with much scratch memory that a short world hardly touches: fresh pages are zero
+     * for nothing, reused ones would be cleared at every restart. */
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     clock_gettime(CLOCK_MONOTONIC, &begin);
     const bool whole = run_all(&options, &sum);
     clock_gettime(CLOCK_MONOTONIC, &end);
     if (options.tap) print_tap(&options, &sum);
     if (sum.failed) {
-        printf("sim: %s\nreplay: make sim SEED=%" PRIu64 " N=1\n", sum.failure, sum.failed_seed);
+        printf("sim: %s\n", sum.failure);
+        print_replay(&options, sum.failed_seed);
     } else if (!whole) {
         printf("sim: a share of the worlds died; run with --jobs 1 --verbose to see the seed\n");
     }
-    const double seconds = (double)(end.tv_sec - begin.tv_sec) +
-                           (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+    const double seconds =
+        (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     print_sums(&options, &sum, seconds);
     return whole && !sum.failed ? 0 : 1;
 }

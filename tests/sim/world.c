@@ -19,8 +19,8 @@ static bool earlier(const struct world_event *a, const struct world_event *b)
 
 void world_plan(struct world *world, uint64_t at_ns, const struct world_event *event)
 {
-    world->heap = sim_grow(world->heap, world->heap_count, &world->heap_capacity,
-                           sizeof(*world->heap));
+    world->heap =
+        sim_grow(world->heap, world->heap_count, &world->heap_capacity, sizeof(*world->heap));
     struct world_event planned = *event;
     planned.at_ns = at_ns > world->now_ns ? at_ns : world->now_ns;
     planned.order = world->next_order++;
@@ -61,7 +61,8 @@ void world_note(struct world *world, struct bytes bytes)
         hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
         hash ^= hash >> 29;
     }
-    for (; i < bytes.size; i++) hash = (hash ^ bytes.data[i]) * UINT64_C(0x100000001B3);
+    for (; i < bytes.size; i++)
+        hash = (hash ^ bytes.data[i]) * UINT64_C(0x100000001B3);
     world->trace_hash = hash;
 }
 
@@ -110,30 +111,44 @@ void world_fail(struct world *world, const char *oracle, const char *format, ...
 static void dispatch(struct world *world, const struct world_event *event)
 {
     switch (event->kind) {
-    case HAPPEN_TURN: node_turn(event->subject, event->generation); break;
-    case HAPPEN_WAKEUP: node_wakeup(event->subject, event->generation); break;
+    case HAPPEN_TURN:
+        node_turn(event->subject, event->generation);
+        break;
+    case HAPPEN_WAKEUP:
+        node_wakeup(event->subject, event->generation);
+        break;
     case HAPPEN_START: {
         struct sim_node *node = event->subject;
         if (node->life == event->generation && !node->up && !node->stopped) node_start(node);
         break;
     }
-    case HAPPEN_TO_BROKER: broker_packet(event->subject, event->generation, &event->packet); break;
+    case HAPPEN_TO_BROKER:
+        broker_packet(event->subject, event->generation, &event->packet);
+        break;
     case HAPPEN_TO_CLIENT:
         endpoint_packet(event->subject, event->generation, &event->packet);
         break;
     case HAPPEN_LOST_AT_CLIENT:
         endpoint_lost(event->subject, event->generation, event->packet.number != 0);
         break;
-    case HAPPEN_LOST_AT_BROKER: broker_lost(event->subject, event->generation); break;
-    case HAPPEN_BROKER_UP: broker_up(event->subject); break;
+    case HAPPEN_LOST_AT_BROKER:
+        broker_lost(event->subject, event->generation);
+        break;
+    case HAPPEN_BROKER_UP:
+        broker_up(event->subject);
+        break;
     case HAPPEN_BROKER_SAVE: {
         struct world_broker *broker = event->subject;
         if (!broker->down) sim_broker_save(broker->broker);
         world_plan(world, world->now_ns + SAVE_INTERVAL_NS, event);
         break;
     }
-    case HAPPEN_PUBLISHER: publisher_act(event->subject, event->generation); break;
-    case HAPPEN_REPLY: publisher_message(event->subject, event->generation, &event->packet); break;
+    case HAPPEN_PUBLISHER:
+        publisher_act(event->subject, event->generation);
+        break;
+    case HAPPEN_REPLY:
+        publisher_message(event->subject, event->generation, &event->packet);
+        break;
     case HAPPEN_FAULT:
         faults_strike(world, (enum fault_kind)event->packet.number, event->generation);
         break;
@@ -296,11 +311,14 @@ void world_close(struct world *world)
         sim_message_unref(world->heap[i].packet.message);
     }
     free(world->heap);
-    for (unsigned i = 0; i < world->edge_count; i++) broker_close(&world->local[i]);
+    for (unsigned i = 0; i < world->edge_count; i++)
+        broker_close(&world->local[i]);
     broker_close(&world->middle); /* with its endpoints, which nodes and publishers hold */
-    for (unsigned i = 0; i < world->publisher_count; i++) publisher_close(&world->publishers[i]);
+    for (unsigned i = 0; i < world->publisher_count; i++)
+        publisher_close(&world->publishers[i]);
     free(world->publishers);
-    for (unsigned i = 0; i < world->edge_count; i++) node_close(&world->edges[i]);
+    for (unsigned i = 0; i < world->edge_count; i++)
+        node_close(&world->edges[i]);
     node_close(&world->cloud);
     oracle_close(world->oracle);
     free(world->edges);

@@ -69,7 +69,7 @@ struct sim_endpoint {
     struct {
         uint32_t number, token;
         struct sim_message *message; /* with MUTANT_TRUST_PUBACK only */
-    } *unacked; /* published, PUBACK not seen */
+    } * unacked;                     /* published, PUBACK not seen */
     size_t unacked_count, unacked_capacity;
 };
 
@@ -115,13 +115,12 @@ struct sim_node {
     struct port port;
     struct sim_disk *disk;
     struct sim_disk *backup; /* an older copy, or NULL */
-    unsigned restores;
     struct sim_clock clock;
     struct edge_settings edge_settings;
     struct cloud_settings cloud_settings;
 
     bool up;
-    bool stopped; /* stays down until somebody starts it */
+    bool stopped;  /* stays down until somebody starts it */
     uint32_t life; /* raised by each end of the process: what was planned for it is void */
     struct edge *edge;
     struct cloud *cloud;
@@ -134,6 +133,9 @@ struct sim_node {
     enum crash_point crash_next;
     bool crash_power;
     uint32_t failed_starts;
+    uint32_t failed_batches;  /* in a row: the pause before the next start doubles */
+    bool disk_changed;        /* a power cut or a copy since the oracle looked at the disk */
+    uint64_t said, said_seen; /* promises given; when the oracle looked last */
 };
 
 struct world_counts {
@@ -155,13 +157,15 @@ struct world_options {
     uint64_t seed;
     struct fault_model faults;
     enum world_mutant mutant;
-    bool verbose; /* the trace on stderr as it happens */
-    bool frames;  /* and every frame, in words */
-    bool record;  /* keep the trace's text in world->text */
+    bool verbose;       /* the trace on stderr as it happens */
+    bool frames;        /* and every frame, in words */
+    bool record;        /* keep the trace's text in world->text */
+    bool record_frames; /* frames are lines of the trace */
+    bool skip_verify;   /* at rest, leave out the verbs that check every signature */
     /* Sees each effect as it is performed; may be NULL. */
     void (*watch)(void *context, struct sim_node *node, const struct effect *effect);
     void *context;
-    bool clone;   /* the last edge waits to become a clone of the first */
+    bool clone; /* the last edge waits to become a clone of the first */
 };
 
 struct world_event;
@@ -179,9 +183,9 @@ struct world {
     struct sim_node *edges;
     unsigned publisher_count;
     struct sim_publisher *publishers;
-    struct world_broker middle;       /* between edges and cloud */
-    struct world_broker *local;       /* one an edge */
-    uint32_t next_client;             /* of control connections */
+    struct world_broker middle; /* between edges and cloud */
+    struct world_broker *local; /* one an edge */
+    uint32_t next_client;       /* of control connections */
 
     struct oracle *oracle;
     struct world_counts counts;
@@ -210,8 +214,7 @@ bool world_live(struct world *world);
 bool world_rest(struct world *world);
 
 /* The first broken promise ends the world. */
-void world_fail(struct world *world, const char *oracle, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+void world_fail(struct world *world, const char *oracle, const char *format, ...) PRINTF_LIKE(3, 4);
 /* A line of the trace. */
 void world_say(struct world *world, const char *who, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Bytes that the trace hash must depend on. */
@@ -250,7 +253,7 @@ void node_create(struct sim_node *node); /* makes the database */
 void node_start(struct sim_node *node);
 /* The process ends now; power: what was not synced is gone too, and the machine boots. */
 void node_crash(struct sim_node *node, bool power, uint64_t back_after_ns);
-void node_stop(struct sim_node *node); /* in order, as by SIGTERM; stays down */
+void node_stop(struct sim_node *node);   /* in order, as by SIGTERM; stays down */
 void node_backup(struct sim_node *node); /* copies its disk, as a snapshot of a running machine */
 void node_restore(struct sim_node *node);
 /* A second machine with the first one's name, key and a copy of its disk starts. */
@@ -273,6 +276,8 @@ void endpoint_disconnect(struct sim_endpoint *endpoint);
 void endpoint_abandon(struct sim_endpoint *endpoint, bool abrupt);
 void endpoint_subscribe(struct sim_endpoint *endpoint, struct bytes filter, bool no_local);
 void endpoint_publish(struct sim_endpoint *endpoint, struct sim_message *message, uint32_t token);
+/* Nothing passes for so long; both ends notice when it lasts longer than their keepalive. */
+void endpoint_cut(struct sim_endpoint *endpoint, uint64_t length_ns);
 void endpoint_lost(struct sim_endpoint *endpoint, uint32_t generation, bool connect_timeout);
 void endpoint_packet(struct sim_endpoint *endpoint, uint32_t generation,
                      const struct packet *packet);
@@ -284,7 +289,7 @@ void broker_lost(struct sim_endpoint *endpoint, uint32_t generation);
 void broker_restart(struct world_broker *broker, bool keep, uint64_t down_ns);
 void broker_up(struct world_broker *broker);
 
-/* world_mutant.c: the cloud's word for what this message brought, forged; NULL: it brought no run. */
+/* world_mutant.c: the cloud's word for what this message brought, forged; NULL: no run. */
 struct sim_message *mutant_ack(const struct sim_endpoint *endpoint,
                                const struct sim_message *published);
 

@@ -53,6 +53,17 @@ static void plan_loss(struct sim_endpoint *endpoint, uint64_t client_ns, uint64_
                                      .subject = endpoint});
 }
 
+void endpoint_cut(struct sim_endpoint *endpoint, uint64_t length_ns)
+{
+    struct world *world = world_of(endpoint);
+    const struct sim_net *net = &endpoint->net;
+    sim_net_cut(&endpoint->net, world->now_ns + length_ns);
+    if (endpoint->state == ENDPOINT_IDLE || endpoint->doomed) return;
+    if (length_ns < 2 * net->settings.keepalive_ns) return;
+    plan_loss(endpoint, sim_net_notice(net, &world->rng, world->now_ns),
+              sim_net_notice(net, &world->rng, world->now_ns));
+}
+
 /* Takes over the packet's message. */
 static void send_packet(struct sim_endpoint *endpoint, bool up, const struct packet *packet)
 {
@@ -120,9 +131,8 @@ void endpoint_abandon(struct sim_endpoint *endpoint, bool abrupt)
 {
     struct world *world = world_of(endpoint);
     if (endpoint->state == ENDPOINT_IDLE) return;
-    const uint64_t notice_ns = abrupt
-                                   ? sim_net_notice(&endpoint->net, &world->rng, world->now_ns)
-                                   : world->now_ns + endpoint->net.settings.delay_ns + SIM_MS;
+    const uint64_t notice_ns = abrupt ? sim_net_notice(&endpoint->net, &world->rng, world->now_ns)
+                                      : world->now_ns + endpoint->net.settings.delay_ns + SIM_MS;
     world_plan(world, notice_ns,
                &(struct world_event){.kind = HAPPEN_LOST_AT_BROKER,
                                      .generation = endpoint->generation,
@@ -180,9 +190,9 @@ static void take_puback(struct sim_endpoint *endpoint, uint32_t number)
         struct sim_message *forged = message != NULL ? mutant_ack(endpoint, message) : NULL;
         sim_message_unref(message);
         if (forged == NULL) return;
-        node_receive(endpoint->node, &(struct inbox_item){.kind = EVENT_MESSAGE,
-                                                          .link = LINK_CLOUD,
-                                                          .message = forged});
+        node_receive(
+            endpoint->node,
+            &(struct inbox_item){.kind = EVENT_MESSAGE, .link = LINK_CLOUD, .message = forged});
         return;
     }
 }
@@ -190,8 +200,7 @@ static void take_puback(struct sim_endpoint *endpoint, uint32_t number)
 static void take_message(struct sim_endpoint *endpoint, const struct packet *packet)
 {
     /* As Paho: acknowledged when the callback returns, long before anything is committed. */
-    send_packet(endpoint, true,
-                &(struct packet){.kind = PACKET_PUBACK, .number = packet->number});
+    send_packet(endpoint, true, &(struct packet){.kind = PACKET_PUBACK, .number = packet->number});
     if (endpoint->publisher != NULL) {
         publisher_packet(endpoint->publisher, packet);
         return;
@@ -219,11 +228,16 @@ void endpoint_packet(struct sim_endpoint *endpoint, uint32_t generation,
                                           .session_present = packet->session_present,
                                           .receive_maximum = packet->receive_maximum});
         return;
-    case PACKET_PUBLISH: take_message(endpoint, packet); return;
-    case PACKET_PUBACK: take_puback(endpoint, packet->number); return;
+    case PACKET_PUBLISH:
+        take_message(endpoint, packet);
+        return;
+    case PACKET_PUBACK:
+        take_puback(endpoint, packet->number);
+        return;
     case PACKET_CONNECT:
     case PACKET_SUBSCRIBE:
-    case PACKET_DISCONNECT: return;
+    case PACKET_DISCONNECT:
+        return;
     }
 }
 
@@ -256,7 +270,7 @@ void endpoint_lost(struct sim_endpoint *endpoint, uint32_t generation, bool conn
                                                       .message = reason_message(reason)});
 }
 
-/* ---- the brokers ---------------------------------------------------------------------------- */
+/* ---- the brokers -------------------------------------------------------------------------- */
 
 static void broker_sends(void *context, uint32_t client, const struct packet *packet)
 {

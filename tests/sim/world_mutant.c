@@ -1,6 +1,5 @@
-/* world_mutant.c - an edge that takes the broker's PUBACK for the cloud's word: a broken promise, to
- * see that the oracles notice. The word is forged with the cloud's own key, so that nothing but
- * its truth is wrong with it. */
+/* world_mutant.c - an edge that takes the broker's PUBACK for the cloud's word: a broken promise.
+ * The word is forged with the cloud's own key, so that nothing but its truth is wrong with it. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #define RETRY_START_NS SIM_S
 #define TURN_NS_MAX (2 * SIM_MS)
 
-enum { FAILED_STARTS_MAX = 10, DISK_CALLS_IN_COMMIT = 12 };
+enum { FAILED_STARTS_MAX = 10, DISK_CALLS_IN_COMMIT = 12, DOUBLINGS_MAX = 4 };
 
 static void trace_write(void *context, enum trace_level level, const char *line)
 {
@@ -48,8 +48,8 @@ void node_open(struct world *world, struct sim_node *node, bool is_cloud, unsign
         (struct trace){.write = trace_write, .context = node, .level_min = TRACE_INFO};
     node->clock.uncertainty_ms = 20;
     if (faults->drift_ppm_max > 0) {
-        node->clock.drift_ppm = (int64_t)rng_below(&world->rng, 2 * faults->drift_ppm_max + 1) -
-                                faults->drift_ppm_max;
+        node->clock.drift_ppm =
+            (int64_t)rng_below(&world->rng, 2 * faults->drift_ppm_max + 1) - faults->drift_ppm_max;
     }
     sim_clock_boot(&node->clock, &node->random, world->now_ns);
     node->disk = sim_disk_open(node->label, rng_next(&node->random));
@@ -194,9 +194,9 @@ static void plan_turn(struct sim_node *node)
     struct world *world = node->world;
     if (node->turn_planned || !node->up) return;
     node->turn_planned = true;
-    world_plan(world, world->now_ns + rng_below(&world->rng, TURN_NS_MAX),
-               &(struct world_event){
-                   .kind = HAPPEN_TURN, .generation = node->life, .subject = node});
+    world_plan(
+        world, world->now_ns + rng_below(&world->rng, TURN_NS_MAX),
+        &(struct world_event){.kind = HAPPEN_TURN, .generation = node->life, .subject = node});
 }
 
 static void plan_wakeup(struct sim_node *node)
@@ -236,7 +236,7 @@ void node_wakeup(struct sim_node *node, uint32_t plan)
     node_receive(node, &(struct inbox_item){.kind = EVENT_WAKEUP});
 }
 
-/* ---- start and end of a process --------------------------------------------------------------- */
+/* ---- start and end of a process ----------------------------------------------------------- */
 
 void node_start(struct sim_node *node)
 {
@@ -252,9 +252,9 @@ void node_start(struct sim_node *node)
             world_fail(world, "an engine opens again", "%s: %s: %.*s", node->label,
                        status_name(status), (int)message.size, (const char *)message.data);
         }
-        world_plan(world, world->now_ns + RETRY_START_NS,
-                   &(struct world_event){
-                       .kind = HAPPEN_START, .generation = node->life, .subject = node});
+        world_plan(
+            world, world->now_ns + RETRY_START_NS,
+            &(struct world_event){.kind = HAPPEN_START, .generation = node->life, .subject = node});
         return;
     }
     node->failed_starts = 0;
@@ -287,6 +287,7 @@ static void end_process(struct sim_node *node, bool power)
     node->cloud = NULL;
     effects_clear(node->effects);
     sim_disk_thaw(node->disk, power);
+    node->disk_changed = node->disk_changed || power;
 }
 
 void node_crash(struct sim_node *node, bool power, uint64_t back_after_ns)
@@ -299,12 +300,12 @@ void node_crash(struct sim_node *node, bool power, uint64_t back_after_ns)
     end_process(node, power);
     if (power) sim_clock_boot(&node->clock, &node->random, world->now_ns);
     if (node->stopped) return;
-    world_plan(world, world->now_ns + back_after_ns,
-               &(struct world_event){
-                   .kind = HAPPEN_START, .generation = node->life, .subject = node});
+    world_plan(
+        world, world->now_ns + back_after_ns,
+        &(struct world_event){.kind = HAPPEN_START, .generation = node->life, .subject = node});
 }
 
-/* ---- effects ---------------------------------------------------------------------------------- */
+/* ---- effects ------------------------------------------------------------------------------ */
 
 static void perform_reply(struct sim_node *node, const struct effect *effect)
 {
@@ -326,16 +327,20 @@ static void perform_reply(struct sim_node *node, const struct effect *effect)
     }
 }
 
-/* Only shown, not part of the trace: that must not depend on who looks. */
-static void show_frame(const struct sim_node *node, const struct effect *effect)
+static void show_frame(struct sim_node *node, const struct effect *effect)
 {
+    const struct world_options *options = &node->world->options;
     char words[WORLD_LINE_SIZE * 2];
     struct buf out = buf_of(words, sizeof(words));
     if (effect->kind != EFFECT_PUBLISH || effect->link != LINK_CLOUD) return;
     frame_words(effect->topic, effect->payload, &out);
-    fprintf(stderr, "[%9llu] %-7s   %.*s (%zu bytes)\n",
-            (unsigned long long)(node->world->now_ns / SIM_MS), node->label, (int)out.size, words,
-            effect->payload.size);
+    if (options->record_frames) {
+        world_say(node->world, node->label, "%.*s", (int)out.size, words);
+    } else { /* only shown: the trace must not depend on who looks */
+        fprintf(stderr, "[%9llu] %-7s   %.*s (%zu bytes)\n",
+                (unsigned long long)(node->world->now_ns / SIM_MS), node->label, (int)out.size,
+                words, effect->payload.size);
+    }
 }
 
 static void perform(struct sim_node *node, const struct effect *effect)
@@ -347,26 +352,34 @@ static void perform(struct sim_node *node, const struct effect *effect)
     world_note(world, effect->topic);
     world_note(world, effect->payload);
     oracle_effect(world->oracle, node, effect);
-    if (world->options.frames) show_frame(node, effect);
+    if (world->options.frames || world->options.record_frames) show_frame(node, effect);
     if (world->options.watch != NULL) world->options.watch(world->options.context, node, effect);
     const struct sim_message fields = {.topic = effect->topic,
                                        .payload = effect->payload,
                                        .correlation = effect->correlation,
                                        .retain = effect->retain};
     switch (effect->kind) {
-    case EFFECT_CONNECT: endpoint_connect(endpoint, sim_message_new(&fields)); return;
-    case EFFECT_DISCONNECT: endpoint_disconnect(endpoint); return;
-    case EFFECT_SUBSCRIBE: endpoint_subscribe(endpoint, effect->topic, effect->no_local); return;
+    case EFFECT_CONNECT:
+        endpoint_connect(endpoint, sim_message_new(&fields));
+        return;
+    case EFFECT_DISCONNECT:
+        endpoint_disconnect(endpoint);
+        return;
+    case EFFECT_SUBSCRIBE:
+        endpoint_subscribe(endpoint, effect->topic, effect->no_local);
+        return;
     case EFFECT_PUBLISH:
         world->counts.frames++;
         world->counts.bytes += effect->payload.size;
         endpoint_publish(endpoint, sim_message_new(&fields), effect->token);
         return;
-    case EFFECT_REPLY: perform_reply(node, effect); return;
+    case EFFECT_REPLY:
+        perform_reply(node, effect);
+        return;
     }
 }
 
-/* ---- one batch -------------------------------------------------------------------------------- */
+/* ---- one batch ---------------------------------------------------------------------------- */
 
 static struct event event_of(const struct sim_node *node, const struct inbox_item *item)
 {
@@ -432,14 +445,16 @@ static void perform_all(struct sim_node *node, bool *crashed)
         *crashed = true;
     }
     const uint32_t life = node->life;
-    for (size_t i = 0; i < count && node->life == life; i++) perform(node, &node->effects->items[i]);
+    for (size_t i = 0; i < count && node->life == life; i++)
+        perform(node, &node->effects->items[i]);
     effects_clear(node->effects);
 }
 
 static void drop_taken(struct sim_node *node, size_t taken)
 {
     struct sim_inbox *inbox = &node->inbox;
-    for (size_t i = 0; i < taken; i++) sim_message_unref(inbox->items[i].message);
+    for (size_t i = 0; i < taken; i++)
+        sim_message_unref(inbox->items[i].message);
     inbox->count -= taken;
     memmove(inbox->items, inbox->items + taken, inbox->count * sizeof(*inbox->items));
 }
@@ -463,9 +478,11 @@ void node_batch(struct sim_node *node)
     if (batch.status != ST_OK) {
         world_say(world, node->label, "batch fails: %s", status_name(batch.status));
         world->counts.disk_faults++;
-        node_crash(node, false, RETRY_START_NS);
+        node_crash(node, false, RETRY_START_NS << node->failed_batches);
+        if (node->failed_batches < DOUBLINGS_MAX) node->failed_batches++;
         return;
     }
+    node->failed_batches = 0;
     node->crash_next = CRASH_NONE;
     drop_taken(node, batch.taken);
     oracle_bounds(world->oracle, node);
@@ -505,13 +522,13 @@ void node_restore(struct sim_node *node)
 {
     struct world *world = node->world;
     if (node->up) end_process(node, false);
-    node->restores++;
     sim_disk_copy(node->disk, node->backup);
+    node->disk_changed = true;
     oracle_restored(world->oracle, node);
     node->life++;
-    world_plan(world, world->now_ns + SIM_S,
-               &(struct world_event){
-                   .kind = HAPPEN_START, .generation = node->life, .subject = node});
+    world_plan(
+        world, world->now_ns + SIM_S,
+        &(struct world_event){.kind = HAPPEN_START, .generation = node->life, .subject = node});
 }
 
 void node_clone(struct sim_node *clone, struct sim_node *of)
@@ -531,7 +548,8 @@ void node_stop(struct sim_node *node)
     node->stopped = true;
     node->crash_next = CRASH_NONE;
     node_receive(node, &(struct inbox_item){.kind = EVENT_STOP});
-    while (node->up && node->inbox.count > 0) node_batch(node);
+    while (node->up && node->inbox.count > 0)
+        node_batch(node);
     if (!node->up) return;
     world_say(node->world, node->label, "stops");
     node->up = false;

@@ -57,7 +57,7 @@ void rig_log_close_entry(struct rig_log *log);
 void rig_log_loss(struct rig_log *log, uint64_t from, uint64_t to);
 /* An entry whose payload travels in parts; the bytes are not kept. */
 void rig_log_parts(struct rig_log *log, struct bytes payload);
-/* Encodes, hashes and signs the entry again after its fields were changed, and the ones after it. */
+/* Encodes, hashes and signs the entry again after its fields were changed, and those after it. */
 void rig_log_redo(struct rig_log *log, size_t index);
 struct tree rig_log_tree(const struct rig_log *log, uint64_t size);
 struct checkpoint rig_log_checkpoint(const struct rig_log *log, uint64_t size);

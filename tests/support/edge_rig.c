@@ -275,6 +275,12 @@ void edge_rig_puback_all(struct edge_rig *rig)
 void edge_rig_hear(struct edge_rig *rig, enum topic_id topic, enum frame_kind kind,
                    struct bytes body)
 {
+    edge_rig_hear_retained(rig, topic, kind, body, false);
+}
+
+void edge_rig_hear_retained(struct edge_rig *rig, enum topic_id topic, enum frame_kind kind,
+                            struct bytes body, bool retained)
+{
     struct topic_text text;
     struct node_name cloud = {"cloud"};
     assert_int_equal(topic_build("hf/v1", topic, "edge-1", NULL, &text), ST_OK);
@@ -290,6 +296,7 @@ void edge_rig_hear(struct edge_rig *rig, enum topic_id topic, enum frame_kind ki
     struct event event = {.kind = EVENT_MESSAGE, .link = LINK_CLOUD};
     event.message.topic = topic_text_bytes(&text);
     event.message.payload = buf_bytes(&frame);
+    event.message.retained = retained;
     edge_rig_run(rig, event);
 }
 

@@ -71,6 +71,8 @@ void edge_rig_puback_all(struct edge_rig *rig);
 /* A frame of the cloud on this topic of "edge-1", delivered in a batch of its own. */
 void edge_rig_hear(struct edge_rig *rig, enum topic_id topic, enum frame_kind kind,
                    struct bytes body);
+void edge_rig_hear_retained(struct edge_rig *rig, enum topic_id topic, enum frame_kind kind,
+                            struct bytes body, bool retained);
 /* An acknowledgement of one log by rig->store with the next counter. */
 void edge_rig_ack(struct edge_rig *rig, const struct log_id *log, uint64_t size,
                   const struct digest *head_hash);

@@ -1,6 +1,6 @@
 /* test_clock.c - the wall clock of an edge jumps back and forward. */
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* test_hostile_broker.c - a broker that replays, alters and misdirects: it can delay and drop, it
  * cannot forge, alter or make a node forget. */
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,7 +38,7 @@ static void inject(struct world *world, struct bytes topic, struct bytes payload
     sim_message_unref(message);
 }
 
-/* Everything once more as it was, with one bit changed, cut short, and on the other node's topic. */
+/* A frame once more as it was, with one bit changed, cut short, and on the other node's topic. */
 static void abuse(struct world *world, const struct sim_message *frame, size_t number)
 {
     uint8_t changed[FRAME_SIZE_MAX];
@@ -76,7 +76,8 @@ static void test_replayed_altered_and_misdirected_frames_change_nothing(void **s
     }
     story_pass_ms(world, 20000);
     story_end(world, "trace_hostile_broker.txt");
-    for (size_t i = 0; i < kept.count; i++) sim_message_unref(kept.frames[i]);
+    for (size_t i = 0; i < kept.count; i++)
+        sim_message_unref(kept.frames[i]);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* test_jam.c - the link of an edge is jammed for an hour, for a week, and comes back. */
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +18,7 @@ static void test_an_hour_of_jam_loses_nothing(void **state)
     struct world *world = story_begin(&options);
     story_pass_ms(world, 5000);
     world_say(world, "story", "the link of edge-1 is jammed for an hour");
-    sim_net_cut(&world->edges[0].links[LINK_CLOUD].net, world->now_ns + SIM_HOUR);
+    endpoint_cut(&world->edges[0].links[LINK_CLOUD], SIM_HOUR);
     story_pass_ms(world, 3600 * 1000);
     story_end(world, "trace_jam.txt");
 }
@@ -57,12 +57,13 @@ static void test_after_a_week_critical_entries_go_first(void **state)
     options.faults.reconnect_ms_max = 60 * 60 * 1000;
     options.faults.frame_size_max = 2048;
     options.faults.bytes_per_s = 6000;
+    options.record = options.record_frames = false;
     options.watch = watch_order;
     options.context = &order;
     struct world *world = story_begin(&options);
     story_pass_ms(world, 60 * 1000);
     world_say(world, "story", "edge-1 goes offline for a week");
-    sim_net_cut(&world->edges[0].links[LINK_CLOUD].net, world->now_ns + week_ms * SIM_MS);
+    endpoint_cut(&world->edges[0].links[LINK_CLOUD], week_ms * SIM_MS);
     story_pass_ms(world, week_ms);
     world_say(world, "story", "the week is over");
     order.armed = true;

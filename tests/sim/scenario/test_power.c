@@ -1,6 +1,6 @@
 /* test_power.c - power cuts inside commits: once in a told story, and at every call of the disk. */
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +30,7 @@ static void test_a_reboot_in_mid_commit_keeps_every_receipt(void **state)
 static bool tell(uint64_t call, bool at_cloud)
 {
     struct world_options options = story_options(1, 3, 4000);
-    options.record = false;
+    options.record = options.record_frames = false;
     struct world *world = story_begin(&options);
     struct sim_node *victim = at_cloud ? &world->cloud : &world->edges[0];
     sim_disk_cut_after(victim->disk, call);
@@ -47,7 +47,8 @@ static bool tell(uint64_t call, bool at_cloud)
 static void cut_everywhere(bool at_cloud)
 {
     uint64_t call = 0;
-    while (call < CALLS_MAX && tell(call, at_cloud)) call++;
+    while (call < CALLS_MAX && tell(call, at_cloud))
+        call++;
     assert_in_range(call, 20, CALLS_MAX - 1);
 }
 

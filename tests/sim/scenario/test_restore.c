@@ -1,7 +1,7 @@
 /* test_restore.c - somebody loses what it had: the broker its persistence, the cloud or an edge its
  * newest data, and a node is cloned. */
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 

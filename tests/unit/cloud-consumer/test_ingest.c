@@ -1,5 +1,6 @@
 /* test_ingest.c - design 2.4 as the cloud sees it: a test for each row of its table, named after
- * the case, and what belongs to them. */
+ * the case. Forks, entries out of order and the cloud's own restore stand in test_fork.c,
+ * test_ahead.c and test_hello.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "tests/support/cloud_rig.h"
 
 static struct cloud_rig rig;
-static struct rig_log log_1, clone;
+static struct rig_log log_1;
 
 static int set_up(void **state)
 {
@@ -35,16 +36,6 @@ static void assert_range(struct range_slice slice, size_t n, uint64_t from, uint
     assert_true(n < slice.count);
     assert_int_equal(rig.ack->ranges[slice.first + n].from, from);
     assert_int_equal(rig.ack->ranges[slice.first + n].to, to);
-}
-
-/* The log again with other entries from `count` + 1 on. */
-static void make_clone(size_t count, const char *word, size_t more)
-{
-    clone = log_1;
-    clone.count = count;
-    clone.head = (struct chain_head){count, log_1.entries[count - 1].hash, 0};
-    rig_log_fill(&clone, word, more);
-    log_1.payloads_size = clone.payloads_size;
 }
 
 static void test_a_run_is_stored_and_acknowledged_with_size_and_head_hash(void **state)
@@ -196,230 +187,6 @@ static void test_duplicate_only_the_new_tail_of_a_run_is_stored(void **state)
     assert_int_equal(
         cloud_rig_sql_number(&rig, "SELECT first_seq FROM evidence_run WHERE last_seq = 20"), 13);
     assert_int_equal(cloud_rig_verb(&rig, "evidence-verify", NULL), ST_OK);
-}
-
-static void test_fork_both_branches_are_kept_and_the_log_is_frozen(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 18);
-    cloud_rig_send_run(&rig, &log_1, 1, 20);
-    make_clone(10, "other", 5);
-    const unsigned alarms = rig.alarms;
-    cloud_rig_send_run(&rig, &clone, 8, 15);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->state, ACK_LOG_FROZEN);
-    assert_int_equal(ack->size, 20);
-    assert_true(digest_equal(&ack->head_hash, &log_1.head.hash));
-    assert_int_equal(ack->forked.count, 1);
-    assert_range(ack->forked, 0, 11, 15);
-    assert_int_equal(rig.alarms, alarms + 1);
-    assert_int_equal(cloud_rig_status(&rig, "forks"), 5);
-    assert_int_equal(cloud_rig_status(&rig, "frozen_logs"), 1);
-    assert_int_equal(cloud_rig_sql_number(&rig, "SELECT COUNT(*) FROM evidence_fork"), 5);
-    assert_int_equal(cloud_rig_verb(&rig, "evidence-verify", NULL), ST_OK);
-}
-
-static void test_fork_at_the_head_is_seen_by_the_previous_hash(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 10);
-    make_clone(9, "other", 4);
-    cloud_rig_send_run(&rig, &clone, 11, 13);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->state, ACK_LOG_FROZEN);
-    assert_range(ack->forked, 0, 11, 13);
-    assert_int_equal(ack->size, 10);
-}
-
-/* The honest holder's backlog must not be lost because somebody copied its disk. */
-static void test_fork_a_lawful_continuation_of_a_frozen_log_is_still_stored(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 10);
-    make_clone(9, "other", 4);
-    cloud_rig_send_run(&rig, &clone, 10, 13);
-    rig_log_fill(&log_1, "more", 5);
-    cloud_rig_send_run(&rig, &log_1, 11, 15);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->size, 15);
-    assert_int_equal(ack->state, ACK_LOG_FROZEN);
-}
-
-static void test_fork_the_rest_of_the_branch_is_filed_as_it_comes(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 10);
-    make_clone(7, "other", 40);
-    cloud_rig_send_run(&rig, &clone, 8, 12);
-    cloud_rig_send_run(&rig, &clone, 13, 20);
-    cloud_rig_send_run(&rig, &clone, 13, 20);
-    cloud_rig_send_run(&rig, &clone, 21, 47);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->forked.count, 1);
-    assert_range(ack->forked, 0, 8, 47);
-    assert_int_equal(cloud_rig_status(&rig, "forks"), 40);
-}
-
-/* Anybody can invent a header; only the log's own key makes it a proof. */
-static void test_fork_an_invalid_newcomer_is_dropped_and_counted(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 10);
-    make_clone(9, "other", 1);
-    clone.entries[9].entry.signature.bytes[3] ^= 1;
-    cloud_rig_send_run(&rig, &clone, 10, 10);
-    assert_int_equal(cloud_rig_ack(&rig, &log_1)->state, ACK_LOG_OPEN);
-    assert_int_equal(cloud_rig_status(&rig, "forks"), 0);
-    assert_int_equal(cloud_rig_status(&rig, "refused_entry"), 1);
-}
-
-static void test_fork_two_signed_roots_for_one_size_freeze_the_log(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 10);
-    make_clone(9, "other", 1);
-    cloud_rig_announce(&rig, &clone, 10);
-    assert_int_equal(cloud_rig_ack(&rig, &log_1)->state, ACK_LOG_FROZEN);
-    assert_int_equal(cloud_rig_sql_number(&rig, "SELECT reason FROM evidence_fork"), 1);
-}
-
-static void test_fork_a_proved_root_that_differs_from_the_announced_one_freezes_the_log(
-    void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 5);
-    make_clone(6, "other", 4);
-    cloud_rig_announce(&rig, &clone, 9);
-    assert_int_equal(cloud_rig_ack(&rig, &log_1)->state, ACK_LOG_OPEN);
-    cloud_rig_send_run(&rig, &log_1, 6, 10);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->size, 10);
-    assert_int_equal(ack->state, ACK_LOG_FROZEN);
-}
-
-static void test_restored_or_cloned_edge_its_new_log_names_the_old_one(void **state)
-{
-    (void)state;
-    static struct rig_log next;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 10);
-    rig_log_open_empty(&next, "edge-1", 1, 0x20);
-    const struct genesis genesis = {
-        .key = next.public_key,
-        .reason = BYTES_LITERAL("restored"),
-        .has_previous = true,
-        .previous_log = log_1.log,
-        .previous_size = 8,
-        .previous_hash = log_1.entries[7].hash,
-    };
-    rig_log_genesis(&next, &genesis);
-    cloud_rig_send_run(&rig, &next, 1, 1);
-    assert_int_equal(cloud_rig_ack(&rig, &next)->size, 1);
-    /* Newest first, and the old log is still told. */
-    assert_true(log_id_equal(&rig.ack->logs[0].log, &next.log));
-    assert_int_equal(cloud_rig_ack(&rig, &log_1)->size, 10);
-    assert_int_equal(cloud_rig_sql_number(
-                         &rig, "SELECT previous = (SELECT log_id FROM evidence_log WHERE id = 1)"
-                               " FROM evidence_log WHERE id = 2"),
-                     1);
-    rig_log_close(&next);
-}
-
-static void test_restored_or_cloned_edge_what_it_wrote_meanwhile_comes_back_as_forked(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 8);
-    cloud_rig_send_run(&rig, &log_1, 1, 10);
-    make_clone(8, "after the restore", 3);
-    cloud_rig_announce(&rig, &clone, 11);
-    cloud_rig_send_run(&rig, &clone, 9, 11);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->size, 10);
-    assert_true(digest_equal(&ack->head_hash, &log_1.head.hash));
-    assert_range(ack->forked, 0, 9, 11);
-}
-
-static void test_out_of_order_a_critical_entry_is_pending_until_the_chain_meets_it(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 18);
-    cloud_rig_send_run(&rig, &log_1, 1, 5);
-    cloud_rig_send_ahead(&rig, &log_1, 12);
-    cloud_rig_send_ahead(&rig, &log_1, 13);
-    cloud_rig_send_ahead(&rig, &log_1, 19);
-    const struct ack_log *ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->size, 5);
-    assert_int_equal(ack->above.count, 2);
-    assert_range(ack->above, 0, 12, 13);
-    assert_range(ack->above, 1, 19, 19);
-    assert_int_equal(cloud_rig_status(&rig, "pending"), 3);
-    cloud_rig_send_run(&rig, &log_1, 6, 15);
-    ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->size, 15);
-    assert_int_equal(ack->above.count, 1);
-    assert_int_equal(cloud_rig_status(&rig, "pending"), 1);
-    cloud_rig_send_run(&rig, &log_1, 16, 20);
-    assert_int_equal(cloud_rig_status(&rig, "pending"), 0);
-    assert_int_equal(cloud_rig_status(&rig, "forks"), 0);
-}
-
-static void test_out_of_order_an_entry_whose_own_signature_fails_is_not_kept(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 18);
-    cloud_rig_send_run(&rig, &log_1, 1, 5);
-    log_1.entries[11].entry.signature.bytes[0] ^= 1;
-    cloud_rig_send_ahead(&rig, &log_1, 12);
-    assert_int_equal(cloud_rig_ack(&rig, &log_1)->above.count, 0);
-    assert_int_equal(cloud_rig_status(&rig, "refused_entry"), 1);
-}
-
-static void test_out_of_order_a_chain_that_meets_another_entry_is_a_fork(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 18);
-    cloud_rig_send_run(&rig, &log_1, 1, 5);
-    make_clone(11, "other", 1);
-    cloud_rig_send_ahead(&rig, &clone, 12);
-    cloud_rig_send_run(&rig, &log_1, 6, 20);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->size, 20);
-    assert_int_equal(ack->state, ACK_LOG_FROZEN);
-    assert_range(ack->forked, 0, 12, 12);
-    assert_int_equal(cloud_rig_status(&rig, "pending"), 0);
-}
-
-static void test_out_of_order_two_entries_ahead_for_one_sequence_are_a_fork(void **state)
-{
-    (void)state;
-    rig_log_fill(&log_1, "a", 18);
-    cloud_rig_send_run(&rig, &log_1, 1, 5);
-    make_clone(11, "other", 1);
-    cloud_rig_send_ahead(&rig, &log_1, 12);
-    cloud_rig_send_ahead(&rig, &clone, 12);
-    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->state, ACK_LOG_FROZEN);
-    assert_range(ack->above, 0, 12, 12);
-    assert_range(ack->forked, 0, 12, 12);
-}
-
-static void test_out_of_order_entries_ahead_are_bounded(void **state)
-{
-    (void)state;
-    rig.options.settings.pending_entries_max = 2;
-    cloud_rig_reopen(&rig);
-    rig_log_fill(&log_1, "a", 18);
-    cloud_rig_send_run(&rig, &log_1, 1, 5);
-    for (uint64_t sequence = 10; sequence < 14; sequence++)
-        cloud_rig_send_ahead(&rig, &log_1, sequence);
-    assert_range(cloud_rig_ack(&rig, &log_1)->above, 0, 10, 11);
-    assert_int_equal(cloud_rig_status(&rig, "refused_pending"), 2);
 }
 
 static void test_wrong_or_stepping_clock_entries_are_never_refused(void **state)
@@ -587,6 +354,18 @@ static void test_a_log_begins_with_a_genesis_of_the_enrolled_key_or_not_at_all(v
     rig_log_close(&other);
 }
 
+/* The checkpoint proves that the node has this GENESIS; only its own signature proves the key. */
+static void test_a_genesis_whose_own_signature_fails_begins_no_log(void **state)
+{
+    (void)state;
+    struct rig_entry *const genesis = &log_1.entries[0];
+    genesis->entry.signature.bytes[7] ^= 1;
+    genesis->leaf = evidence_leaf(rig.hasher, &genesis->entry.header, &genesis->entry.signature);
+    cloud_rig_send_run(&rig, &log_1, 1, 2);
+    assert_int_equal(cloud_rig_status(&rig, "refused_genesis"), 1);
+    assert_int_equal(cloud_rig_status(&rig, "entries"), 0);
+}
+
 /* A node may announce what it likes; it may not fill the store with logs that never come. */
 static void test_logs_that_are_only_announced_are_bounded(void **state)
 {
@@ -648,20 +427,6 @@ int main(void)
         T(test_gap_a_loss_of_another_range_does_not_close_it),
         T(test_duplicate_the_same_bytes_are_acknowledged_again_and_not_written),
         T(test_duplicate_only_the_new_tail_of_a_run_is_stored),
-        T(test_fork_both_branches_are_kept_and_the_log_is_frozen),
-        T(test_fork_at_the_head_is_seen_by_the_previous_hash),
-        T(test_fork_a_lawful_continuation_of_a_frozen_log_is_still_stored),
-        T(test_fork_the_rest_of_the_branch_is_filed_as_it_comes),
-        T(test_fork_an_invalid_newcomer_is_dropped_and_counted),
-        T(test_fork_two_signed_roots_for_one_size_freeze_the_log),
-        T(test_fork_a_proved_root_that_differs_from_the_announced_one_freezes_the_log),
-        T(test_restored_or_cloned_edge_its_new_log_names_the_old_one),
-        T(test_restored_or_cloned_edge_what_it_wrote_meanwhile_comes_back_as_forked),
-        T(test_out_of_order_a_critical_entry_is_pending_until_the_chain_meets_it),
-        T(test_out_of_order_an_entry_whose_own_signature_fails_is_not_kept),
-        T(test_out_of_order_a_chain_that_meets_another_entry_is_a_fork),
-        T(test_out_of_order_two_entries_ahead_for_one_sequence_are_a_fork),
-        T(test_out_of_order_entries_ahead_are_bounded),
         T(test_wrong_or_stepping_clock_entries_are_never_refused),
         T(test_poison_entry_is_kept_aside_and_the_chain_goes_on_over_it),
         T(test_poison_entry_of_an_unproved_run_is_kept_and_the_rest_is_asked_for),
@@ -670,6 +435,7 @@ int main(void)
         T(test_frame_that_is_not_authentic_is_counted_and_never_acknowledged),
         T(test_power_cut_everything_acknowledged_is_there_afterwards),
         T(test_a_log_begins_with_a_genesis_of_the_enrolled_key_or_not_at_all),
+        T(test_a_genesis_whose_own_signature_fails_begins_no_log),
         T(test_logs_that_are_only_announced_are_bounded),
         T(test_many_nodes_in_one_batch_get_one_acknowledgement_each),
     };

@@ -1,6 +1,7 @@
 /* test_receive.c - a frame that is not authentic: counted by its reason, sampled, never more. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +40,8 @@ static struct bytes run_frame(const struct rig_log *log, enum topic_id topic, en
 
 static void assert_refused(const char *reason)
 {
-    char field[64] = "refused_";
-    strcat(field, reason);
+    char field[64];
+    snprintf(field, sizeof field, "refused_%s", reason);
     assert_false(cloud_rig_has_ack(&rig));
     assert_int_equal(cloud_rig_status(&rig, field), 1);
     assert_int_equal(cloud_rig_status(&rig, "refused"), 1);

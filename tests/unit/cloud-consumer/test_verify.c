@@ -1,5 +1,5 @@
 /* test_verify.c - the ingest rule against every tampering that an authentic frame can carry. The
- * node's own key signs each frame here: what is refused is refused by chain, tree and checkpoint. */
+ * node's own key signs each frame here: what is refused is refused by chain, tree or checkpoint. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -98,8 +98,8 @@ static void test_a_rewritten_and_rechained_run_without_the_key_is_refused(void *
     assert_refused();
 }
 
-/* A frame has no place for log, sequence and a stamp that goes back: what is moved takes on those of
- * its new place, as any receiver would rebuild them. */
+/* A frame has no place for log, sequence and a stamp that goes back: what is moved takes on those
+ * of its new place, as any receiver would rebuild them. */
 static void keep_places(void)
 {
     for (size_t i = 0; i < tampered.count; i++) {

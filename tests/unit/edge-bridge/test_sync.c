@@ -443,6 +443,27 @@ static void test_silence_is_answered_by_a_question_not_by_sending_again(void **s
     assert_int_equal(sent_from(), 0);
 }
 
+static void hear_cloud_status(bool online, bool retained)
+{
+    const struct status_report report = {.online = online, .reason = BYTES_LITERAL("x")};
+    struct buf body = buf_of(rig.scratch, BODY_SIZE_MAX);
+    status_msg_encode(&report, &body);
+    edge_rig_hear_retained(&rig, TOPIC_CLOUD_STATUS, FRAME_STATUS, buf_bytes(&body), retained);
+}
+
+/* Waiting for the acknowledgement's timer would cost seconds after each restart of the consumer. */
+static void test_a_consumer_that_starts_is_greeted_at_once(void **state)
+{
+    (void)state;
+    edge_rig_connect(&rig);
+    hear_cloud_status(true, false);
+    assert_int_equal(edge_rig_frame_count(&rig, FRAME_HELLO), 1);
+    hear_cloud_status(false, false);
+    assert_int_equal(edge_rig_frame_count(&rig, FRAME_HELLO), 0);
+    hear_cloud_status(true, true);
+    assert_int_equal(edge_rig_frame_count(&rig, FRAME_HELLO), 0);
+}
+
 static void test_what_the_answer_lacks_is_sent_again(void **state)
 {
     (void)state;
@@ -569,6 +590,7 @@ int main(void)
         CASE(test_gap_a_range_request_makes_it_send_again),
         CASE(test_gap_a_request_with_another_nonce_is_ignored),
         CASE(test_silence_is_answered_by_a_question_not_by_sending_again),
+        CASE(test_a_consumer_that_starts_is_greeted_at_once),
         CASE(test_what_the_answer_lacks_is_sent_again),
         CASE(test_the_window_stays_within_the_brokers_receive_maximum),
         CASE(test_out_of_order_a_critical_entry_overtakes_a_backlog),

@@ -19,7 +19,7 @@ static struct buf message;
 static int setup(void **state)
 {
     (void)state;
-    strcpy(path, "/tmp/holdfast-key-XXXXXX");
+    memcpy(path, "/tmp/holdfast-key-XXXXXX", sizeof "/tmp/holdfast-key-XXXXXX");
     message = buf_of(sentence, sizeof sentence - 1);
     memset(sentence, 0, sizeof sentence);
     if (mkdtemp(path) == NULL || crypto_start() != ST_OK) return -1;

@@ -210,7 +210,7 @@ static int setup(void **state)
     (void)state;
     char memory[512];
     struct buf message = buf_of(memory, sizeof memory);
-    strcpy(path, "/tmp/holdfast-loop-XXXXXX");
+    memcpy(path, "/tmp/holdfast-loop-XXXXXX", sizeof "/tmp/holdfast-loop-XXXXXX");
     reply = calloc(1, sizeof *reply);
     if (reply == NULL || mkdtemp(path) == NULL || unpacker_open(&unpacker) != ST_OK) return -1;
     return state_dir_open(path, &directory, &message) == ST_OK ? 0 : -1;

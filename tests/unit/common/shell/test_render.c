@@ -179,8 +179,8 @@ static void test_a_refused_entry_is_a_sentence_and_sets_the_status(void **state)
     open_with(false, false);
     show_receipts(ST_FULL);
     assert_string_equal(all_shown(), LOG " 5 " HASH "\n");
-    assert_string_equal(complaints,
-                        "entry 2 not accepted: no room left on the disk or in the quota\n");
+    assert_string_equal(complaints, "entry 2 not accepted: full: no room for this priority until "
+                                    "the disk has more free bytes\n");
     assert_int_equal(render_worst(render), ST_FULL);
 }
 
