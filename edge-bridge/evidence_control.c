@@ -138,7 +138,9 @@ enum status evidence_log_start(struct edge *edge, const char *reason)
 {
     struct evidence_log *log = &edge->log;
     const struct log_row old = log->row;
-    if (old.id != 0) {
+    const bool tree_lost = log->tree_lost;
+    log->tree_lost = false;
+    if (old.id != 0 && !tree_lost) {
         uint8_t closing[256];
         struct buf end = buf_of(closing, sizeof(closing));
         close_encode(bytes_of_text(reason), &end);
@@ -159,6 +161,7 @@ enum status evidence_log_start(struct edge *edge, const char *reason)
         .created_ms = edge_wall_ms(edge),
     };
     port_random(edge->port, row.log.bytes, LOG_ID_SIZE);
+    if (old.id != 0) TRY(evidence_log_set_state(edge, &log->row, LOG_LEFT));
     TRY(insert_log(edge, &row));
     log->row = row;
     tree_init(&log->tree);

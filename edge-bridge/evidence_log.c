@@ -87,7 +87,15 @@ enum status evidence_log_open(struct edge *edge)
     if (found == ST_NOT_FOUND) return ST_OK; /* edge_create starts the first one */
     if (found != ST_OK) return found;
     TRY(load_last_checkpoint(edge));
-    return evidence_read_tree(edge, &log->row, log->row.head.sequence, &log->tree);
+    const enum status tree =
+        evidence_read_tree(edge, &log->row, log->row.head.sequence, &log->tree);
+    if (tree != ST_CORRUPT) return tree;
+    /* Somebody took rows away. What is here can still be read, verified and sent, and the node goes
+     * on in a new log. */
+    log->tree_lost = true;
+    log->tree.size = log->row.head.sequence;
+    log->checkpoint_size = log->tree.size;
+    return ST_OK;
 }
 
 void evidence_log_close(struct edge *edge)
@@ -146,6 +154,7 @@ enum status evidence_log_append(struct edge *edge, const struct evidence_draft *
                                 struct evidence_place *place)
 {
     struct evidence_log *log = &edge->log;
+    if (log->tree_lost) TRY(evidence_log_start(edge, "entries are missing from the local store"));
     if (log->batch_count == BATCH_ENTRIES_MAX) TRY(evidence_log_flush(edge));
 
     struct evidence_header header;

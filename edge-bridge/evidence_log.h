@@ -82,6 +82,7 @@ struct evidence_log {
     struct statement *statements[LOG_STATEMENT_COUNT];
     struct log_row row;       /* the open log, its head as of the last append */
     struct tree tree;         /* as of the last flush */
+    bool tree_lost;           /* leaves are missing: nothing can be appended to this log */
     uint64_t checkpoint_size; /* of the newest signed checkpoint */
     uint64_t checkpoint_mono_ns;
     uint64_t last_append_mono_ns;
@@ -124,7 +125,7 @@ MUST_USE enum status evidence_log_flush(struct edge *edge);
 /* The newest checkpoint, signed now if entries came after the last one. Only after a flush. */
 MUST_USE enum status evidence_log_checkpoint(struct edge *edge, struct checkpoint *out);
 
-/* Leave the open log (CLOSE) and begin a new one whose GENESIS names it and why. The first log of a
+/* Leave the open log (with a CLOSE, unless its tree is lost) and begin a new one whose GENESIS names it and why. The first log of a
  * node has no previous one: row.id is 0 then. */
 MUST_USE enum status evidence_log_start(struct edge *edge, const char *reason);
 MUST_USE enum status evidence_log_set_state(struct edge *edge, struct log_row *log,

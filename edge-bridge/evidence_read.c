@@ -23,7 +23,8 @@ static const char *const sql[READ_COUNT] = {
     [READ_LOG_BY_ID] = "SELECT " LOG_COLUMNS " FROM log WHERE log_id = ?1",
     [READ_LOGS] = "SELECT " LOG_COLUMNS " FROM log WHERE id > ?1 ORDER BY id LIMIT 1",
     [READ_LOG_PENDING] =
-        "SELECT " LOG_COLUMNS " FROM log WHERE delivered < head_sequence ORDER BY id LIMIT 1",
+        "SELECT " LOG_COLUMNS " FROM log WHERE id > ?1 AND delivered < head_sequence AND state <> 2"
+        " ORDER BY id LIMIT 1",
     [READ_NODE] = "SELECT hash FROM tree_node WHERE log = ?1 AND level = ?2 AND position = ?3",
 };
 
@@ -82,9 +83,11 @@ enum status evidence_read_next_log(struct edge *edge, int64_t after_id, struct l
     return log_row_one(statement, out);
 }
 
-enum status evidence_read_pending_log(struct edge *edge, struct log_row *out)
+enum status evidence_read_pending_log(struct edge *edge, int64_t after_id, struct log_row *out)
 {
-    return log_row_one(edge->reader.statements[READ_LOG_PENDING], out);
+    struct statement *statement = edge->reader.statements[READ_LOG_PENDING];
+    bind_i64(statement, 1, after_id);
+    return log_row_one(statement, out);
 }
 
 /* Does what is stored belong together, and is it the entry that should stand here? */
@@ -180,17 +183,19 @@ enum status evidence_read_hash(struct edge *edge, const struct log_row *log, uin
         return ST_OK;
     }
     struct evidence_row row;
-    TRY(evidence_read_entry(edge, log, sequence, &row));
-    if (row.damage != ROW_HEADER_BAD) {
+    enum status status = evidence_read_entry(edge, log, sequence, &row);
+    if (status == ST_OK && row.damage != ROW_HEADER_BAD) {
         *out = evidence_row_hash(edge, &row);
         evidence_scan_end(edge);
         return ST_OK;
     }
-    /* A damaged header still has its hash in the entry after it. */
-    TRY(evidence_read_entry(edge, log, sequence + 1, &row));
-    *out = row.header.prev_hash;
+    if (status != ST_OK && status != ST_NOT_FOUND) return status;
+    /* A header that is damaged or gone still has its hash in the entry after it. */
+    status = evidence_read_entry(edge, log, sequence + 1, &row);
+    if (status == ST_OK && row.damage == ROW_HEADER_BAD) status = ST_CORRUPT;
+    if (status == ST_OK) *out = row.header.prev_hash;
     evidence_scan_end(edge);
-    return row.damage == ROW_HEADER_BAD ? ST_CORRUPT : ST_OK;
+    return status == ST_NOT_FOUND ? ST_CORRUPT : status;
 }
 
 enum status evidence_read_part(struct edge *edge, uint64_t upload, uint32_t part, struct bytes *out)

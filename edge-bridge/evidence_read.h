@@ -13,7 +13,8 @@ struct edge;
 
 enum log_state {
     LOG_OPEN = 0,
-    LOG_LEFT = 1, /* a newer log took over; nothing is appended any more */
+    LOG_LEFT = 1,  /* a newer log took over; nothing is appended any more */
+    LOG_STUCK = 2, /* left, with a hole that no LOSS can describe: what is behind it stays here */
 };
 
 /* A row of the log table. */
@@ -69,11 +70,13 @@ void evidence_reader_close(struct edge *edge);
 MUST_USE enum status evidence_read_log(struct edge *edge, const struct log_id *log,
                                        struct log_row *out);
 MUST_USE enum status evidence_read_newest_log(struct edge *edge, struct log_row *out);
-/* The log with the least id above after_id; ST_NOT_FOUND at the end. */
+/* The log with the least id above after_id, stuck ones too; ST_NOT_FOUND at the end. */
 MUST_USE enum status evidence_read_next_log(struct edge *edge, int64_t after_id,
                                             struct log_row *out);
-/* The oldest log with entries not delivered; ST_NOT_FOUND when there is none. */
-MUST_USE enum status evidence_read_pending_log(struct edge *edge, struct log_row *out);
+/* The oldest log after after_id with entries not delivered that can be sent; ST_NOT_FOUND when there
+ * is none. */
+MUST_USE enum status evidence_read_pending_log(struct edge *edge, int64_t after_id,
+                                               struct log_row *out);
 
 /* One entry of a log, checked. Errors: ST_NOT_FOUND (a hole), and db.h's. */
 MUST_USE enum status evidence_read_entry(struct edge *edge, const struct log_row *log,

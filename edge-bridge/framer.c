@@ -13,7 +13,7 @@ static enum status place_cursor(struct edge *edge)
 {
     struct outbox *outbox = &edge->outbox;
     if (outbox->placed) return ST_OK;
-    TRY(evidence_read_pending_log(edge, &outbox->log));
+    TRY(evidence_read_pending_log(edge, 0, &outbox->log));
     TRY(evidence_read_tree(edge, &outbox->log, outbox->log.delivered, &outbox->tree));
     TRY(evidence_read_hash(edge, &outbox->log, outbox->log.delivered, &outbox->prev_hash));
     outbox->next = outbox->log.delivered + 1;
@@ -31,7 +31,7 @@ static enum status advance_log(struct edge *edge)
         if (outbox->log.id == edge->log.row.id) outbox->log.head = edge->log.row.head;
         if (outbox->next <= outbox->log.head.sequence) return ST_OK;
         struct log_row next;
-        TRY(evidence_read_next_log(edge, outbox->log.id, &next));
+        TRY(evidence_read_pending_log(edge, outbox->log.id, &next));
         outbox->log = next;
         TRY(evidence_read_tree(edge, &next, next.delivered, &outbox->tree));
         TRY(evidence_read_hash(edge, &next, next.delivered, &outbox->prev_hash));

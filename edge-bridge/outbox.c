@@ -282,10 +282,21 @@ enum status outbox_mend(struct edge *edge)
     outbox->damage_found = false;
     struct log_row log;
     TRY(evidence_read_next_log(edge, outbox->damage_log - 1, &log));
-    trace_line(&edge->port->trace, TRACE_ALARM, "entry %llu is damaged on the disk: LOSS written",
+    trace_line(&edge->port->trace, TRACE_ALARM, "entry %llu is damaged on the disk",
                (unsigned long long)outbox->damage_sequence);
-    return evidence_log_lose(edge, &log, outbox->damage_sequence, outbox->damage_sequence,
-                             outbox->damage_payload_only, "damaged in the local store");
+    const enum status status =
+        evidence_log_lose(edge, &log, outbox->damage_sequence, outbox->damage_sequence,
+                          outbox->damage_payload_only, "damaged in the local store");
+    if (status != ST_CORRUPT) return status;
+    /* Not even its hashes are left, so no LOSS can carry the chain over it. */
+    trace_line(&edge->port->trace, TRACE_ALARM, "entries from %llu on stay here: see verify",
+               (unsigned long long)outbox->damage_sequence);
+    if (log.id == edge->log.row.id) {
+        TRY(evidence_log_start(edge, "entries are missing from the local store"));
+        TRY(evidence_read_next_log(edge, log.id - 1, &log));
+    }
+    outbox->placed = false;
+    return evidence_log_set_state(edge, &log, LOG_STUCK);
 }
 
 /* Compressing pays even on a fast link, since fewer bytes also mean less work for brokers and

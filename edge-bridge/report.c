@@ -55,7 +55,7 @@ static enum status oldest_pending_wall_ms(struct edge *edge, int64_t *wall_ms, b
     struct log_row log;
     struct evidence_row row;
     *there = false;
-    enum status found = evidence_read_pending_log(edge, &log);
+    enum status found = evidence_read_pending_log(edge, 0, &log);
     if (found == ST_NOT_FOUND) return ST_OK;
     if (found != ST_OK) return found;
     found = evidence_read_entry(edge, &log, log.delivered + 1, &row);

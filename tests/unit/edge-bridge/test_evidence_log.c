@@ -299,6 +299,40 @@ static void test_a_deleted_entry_is_found(void **state)
     assert_found("DELETE FROM evidence WHERE position = 100");
 }
 
+/* Near the head the tree itself cannot be rebuilt: the node must still start, say so, and go on. */
+static void test_a_deleted_entry_near_the_head_is_found_and_intake_goes_on(void **state)
+{
+    (void)state;
+    const struct receipt last = edge_rig_append(&rig, 3, "e", 100);
+    assert_found("DELETE FROM evidence WHERE position = 50");
+    const struct receipt next = edge_rig_append(&rig, 3, "f", 1);
+    assert_int_equal(next.status, ST_OK);
+    assert_false(log_id_equal(&next.log, &last.log));
+}
+
+static void test_a_hole_that_no_loss_can_describe_does_not_stop_what_is_behind_it(void **state)
+{
+    (void)state;
+    const struct receipt last = edge_rig_append(&rig, 3, "e", 600);
+    tamper("DELETE FROM evidence WHERE position = 5");
+    edge_rig_connect(&rig);
+    edge_rig_wakeup(&rig);
+    edge_rig_wakeup(&rig);
+    const struct receipt next = edge_rig_append(&rig, 3, "f", 1);
+    assert_false(log_id_equal(&next.log, &last.log));
+    edge_rig_disconnect(&rig);
+    edge_rig_connect(&rig);
+    struct bytes body;
+    static struct evidence_run run;
+    bool there = false;
+    for (size_t n = 0; edge_rig_frame(&rig, FRAME_EVIDENCE, n, &body); n++) {
+        assert_int_equal(
+            evidence_msg_decode(rig.unpacker, rig.hasher, &rig.options.node, body, &run), ST_OK);
+        there = there || (run.count > 0 && log_id_equal(&run.log, &next.log));
+    }
+    assert_true(there);
+}
+
 /* A thief cuts the tail off and mends the bookkeeping: the checkpoint he cannot sign gives him
  * away. */
 static void test_a_truncated_tail_is_found(void **state)
@@ -427,6 +461,8 @@ int main(void)
         CASE(test_an_altered_header_is_found),
         CASE(test_a_swapped_signature_is_found),
         CASE(test_a_deleted_entry_is_found),
+        CASE(test_a_deleted_entry_near_the_head_is_found_and_intake_goes_on),
+        CASE(test_a_hole_that_no_loss_can_describe_does_not_stop_what_is_behind_it),
         CASE(test_a_truncated_tail_is_found),
         CASE(test_a_priority_changed_in_the_table_is_found),
         CASE(test_an_altered_checkpoint_is_found),
