@@ -32,7 +32,7 @@ enum refusal { REFUSAL_MAP(REFUSAL_AS_ENUM) REFUSAL_COUNT };
 /* name, words */
 #define POISON_MAP(X)                                                                              \
     X(POISON_NONE, "acceptable")                                                                   \
-    X(POISON_TYPE_UNKNOWN, "its critical entry type is not known here")                            \
+    X(POISON_TYPE_UNKNOWN, "its critical type, its codec or a flag is not known here")             \
     X(POISON_TYPE_UNNAMED, "its type was never named in this log")                                 \
     X(POISON_TYPE_NUMBER, "it names a type out of turn")                                           \
     X(POISON_GENESIS, "a GENESIS that is not the first entry")                                     \

@@ -88,6 +88,7 @@ enum poison cloud_judge_entry(struct cloud *cloud, const struct evidence_header 
 {
     type->number = 0;
     if (state->closed) return POISON_CLOSED;
+    if (!evidence_understood(header)) return POISON_TYPE_UNKNOWN;
     if (header->hlc <= state->head.hlc) return POISON_CLOCK;
     if (evidence_is_control(header->type)) return judge_control(cloud, header, entry, state, type);
     const uint32_t named = EVIDENCE_FIRST_NAMED + state->type_count;

@@ -101,6 +101,7 @@ static void judge(struct edge *edge, const struct log_row *log, struct evidence_
     if (row->header.sequence + log->base != row->position) return;
     const struct digest leaf = evidence_leaf(edge->hasher, &entry->header, &entry->signature);
     if (!digest_equal(&leaf, &row->leaf)) return;
+    if (!evidence_understood(&row->header)) return;
     row->damage = ROW_PAYLOAD_BAD;
     if (entry->form == PAYLOAD_INLINE &&
         evidence_payload_check(edge->hasher, &row->header, entry->payload) != ST_OK)
@@ -113,7 +114,8 @@ static void row_load(struct edge *edge, const struct log_row *log, struct statem
 {
     memset(&out->entry, 0, sizeof(out->entry));
     out->position = column_u64(statement, 0);
-    out->priority = (unsigned)column_u64(statement, 1) & EVIDENCE_PRIORITY_MASK;
+    const uint64_t priority = column_u64(statement, 1); /* an index into tallies: never believed */
+    out->priority = priority < PRIORITY_COUNT ? (unsigned)priority : PRIORITY_COUNT - 1;
     out->entry.form = (enum payload_form)column_i64(statement, 2);
     out->damage = ROW_HEADER_BAD;
     out->upload = 0;

@@ -77,9 +77,6 @@ static void read_fields(const uint8_t *from, struct evidence_header *out)
 static bool fields_ok(const struct evidence_header *header)
 {
     if (header->type == 0) return false;
-    if (header->codec != CODEC_RAW && header->codec != CODEC_MSGPACK) return false;
-    if ((header->flags & ~FLAGS_KNOWN) != 0) return false;
-    if (evidence_priority(header->flags) >= PRIORITY_COUNT) return false;
     if (header->sequence == 0) return false;
     if (header->payload_len > PAYLOAD_SIZE_MAX) return false;
     return (header->sequence == 1) == digest_is_zero(&header->prev_hash);
@@ -128,9 +125,17 @@ const char *evidence_type_name(uint16_t type)
     }
 }
 
-bool evidence_type_known(uint16_t type)
+static bool type_known(uint16_t type)
 {
     return type > EVIDENCE_CRITICAL_MAX || evidence_type_name(type) != NULL;
+}
+
+bool evidence_understood(const struct evidence_header *header)
+{
+    if (header->codec != CODEC_RAW && header->codec != CODEC_MSGPACK) return false;
+    if ((header->flags & ~FLAGS_KNOWN) != 0) return false;
+    if (evidence_priority(header->flags) >= PRIORITY_COUNT) return false;
+    return type_known(header->type);
 }
 
 struct digest evidence_hash(struct hasher *hasher, const struct header_bytes *header)

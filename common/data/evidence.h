@@ -7,7 +7,7 @@
  *       18    2 entry_type: 0x0001..0x007F critical control entries (an unknown one is refused),
  *               0x0080..0x00FF other control entries, 0x0100.. publishers' types, named per log by
  *               a TYPE entry; 0 is never valid
- *       20    2 payload_codec: 0 raw bytes, 1 MessagePack (control entries)
+ *       20    2 payload_codec: 0 raw bytes, 1 MessagePack (control entries); another is refused
  *       22    2 flags: bits 0-2 priority P0..P5, bit 3 time untrusted, bit 4 best effort; others 0
  *       24   32 node_id: the node's name, NUL padded
  *       56   16 log_id
@@ -108,12 +108,13 @@ static inline bool evidence_is_control(uint16_t type)
 
 void evidence_header_encode(const struct evidence_header *header, struct header_bytes *out);
 
-/* Strict: see "valid iff" above. Errors: ST_MALFORMED. Types above the known control types are
- * judged by evidence_type_known, because a poison entry must be decodable to be kept. */
+/* Strict: see "valid iff" above. Errors: ST_MALFORMED. What the fields mean is judged by
+ * evidence_understood, because an entry of a later version must be decodable to be kept as poison. */
 MUST_USE enum status evidence_header_decode(struct bytes bytes, struct evidence_header *out);
 
-/* False for an unknown critical control type: the entry must be refused. */
-bool evidence_type_known(uint16_t type);
+/* False for an unknown critical control type, an unknown codec, an unknown flag or a priority above
+ * P5: the entry must be refused. */
+bool evidence_understood(const struct evidence_header *header);
 /* "GENESIS" ...; NULL for a publisher's type or an unknown one. */
 const char *evidence_type_name(uint16_t type);
 

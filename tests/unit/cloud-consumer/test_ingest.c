@@ -273,20 +273,29 @@ static void test_poison_entry_for_each_reason_an_entry_can_have(void **state)
     rig_log_genesis(&log_1, &genesis); /* 5: a second GENESIS */
     fields = (struct evidence_header){.type = EVIDENCE_TYPE, .codec = CODEC_MSGPACK};
     rig_log_add(&log_1, fields, BYTES_LITERAL("\xc1")); /* 6: not MessagePack */
-    rig_log_close_entry(&log_1);                        /* 7 */
-    rig_log_fill(&log_1, "x", 1);                       /* 8: after a CLOSE */
-    cloud_rig_send_run(&rig, &log_1, 1, 8);
+    fields = (struct evidence_header){.type = 0x007E};
+    rig_log_add(&log_1, fields, BYTES_LITERAL("x")); /* 7: critical and unknown */
+    fields = (struct evidence_header){.type = EVIDENCE_CONTROL_MAX, .codec = 9};
+    rig_log_add(&log_1, fields, BYTES_LITERAL("x")); /* 8: a codec of a later version */
+    fields = (struct evidence_header){.type = EVIDENCE_CONTROL_MAX, .flags = 1u << 15};
+    rig_log_add(&log_1, fields, BYTES_LITERAL("x")); /* 9: a flag of a later version */
+    rig_log_close_entry(&log_1);                     /* 10 */
+    rig_log_fill(&log_1, "x", 1);                    /* 11: after a CLOSE */
+    cloud_rig_send_run(&rig, &log_1, 1, 11);
     const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
-    assert_int_equal(ack->size, 8);
+    assert_int_equal(ack->size, 11);
     assert_int_equal(ack->state, ACK_LOG_CLOSED);
     assert_int_equal(ack->rejected.count, 2);
-    assert_range(ack->rejected, 0, 3, 6);
-    assert_range(ack->rejected, 1, 8, 8);
+    assert_range(ack->rejected, 0, 3, 9);
+    assert_range(ack->rejected, 1, 11, 11);
     poison_reason(3, POISON_TYPE_UNNAMED);
     poison_reason(4, POISON_TYPE_NUMBER);
     poison_reason(5, POISON_GENESIS);
     poison_reason(6, POISON_CONTROL);
-    poison_reason(8, POISON_CLOSED);
+    poison_reason(7, POISON_TYPE_UNKNOWN);
+    poison_reason(8, POISON_TYPE_UNKNOWN);
+    poison_reason(9, POISON_TYPE_UNKNOWN);
+    poison_reason(11, POISON_CLOSED);
 }
 
 /* Within a run the format allows no stamp that goes back; between runs only the rule does. */
