@@ -213,6 +213,14 @@ struct evidence_store_verbs {
     /* Is an entry of this hash filed there? */
     enum status (*fork_has)(struct evidence_store *store, int64_t log, uint64_t sequence,
                             const struct digest *hash, bool *out);
+    /* Ends of branches of which all entries are held, in the chain or filed as forked. Extend: the
+     * tip *from (of sequence - 1) becomes *to; ST_NOT_FOUND when there is no such tip. */
+    enum status (*tip_add)(struct evidence_store *store, int64_t log, const struct branch_tip *tip);
+    enum status (*tip_extend)(struct evidence_store *store, int64_t log,
+                              const struct branch_tip *from, const struct branch_tip *to);
+    /* The newest one before *before, which becomes its number; INT64_MAX to begin with. */
+    enum status (*tip_before)(struct evidence_store *store, int64_t log, int64_t *before,
+                              struct branch_tip *out);
     enum status (*rejected_add)(struct evidence_store *store, int64_t log, int64_t at_ms,
                                 const struct kept_entry *entry);
     enum status (*rejected_has)(struct evidence_store *store, int64_t log, uint64_t sequence,

@@ -24,6 +24,25 @@ enum status cloud_fork_kept(struct cloud *cloud, const struct node_row *node,
     return STORE(cloud, range_add, log->id, RANGE_FORKED, entry->sequence);
 }
 
+/* When everything before the entry is held, everything up to it is: its node may go on after it.
+ * Told by its hash, because copies of a node fill one sequence with different entries. */
+static enum status move_tip(struct cloud *cloud, const struct node_row *node,
+                            const struct log_row *log, const struct evidence_header *header,
+                            const struct digest *hash)
+{
+    const struct branch_tip before = {header->sequence - 1, header->prev_hash};
+    const struct branch_tip tip = {header->sequence, *hash};
+    const enum status moved = STORE(cloud, tip_extend, log->id, &before, &tip);
+    if (moved != ST_NOT_FOUND) return moved;
+    if (before.sequence == 0) return STORE(cloud, tip_add, log->id, &tip);
+    if (before.sequence > log->head.sequence) return ST_OK;
+    struct digest chained;
+    bool there;
+    TRY(cloud_stored_hash(cloud, log, &node->name, before.sequence, &chained, &there));
+    if (!there || !digest_equal(&chained, &before.hash)) return ST_OK;
+    return STORE(cloud, tip_add, log->id, &tip);
+}
+
 enum status cloud_fork_entries(struct cloud *cloud, const struct node_row *node,
                                const struct evidence_run *run, size_t first, struct log_row *log)
 {
@@ -35,7 +54,10 @@ enum status cloud_fork_entries(struct cloud *cloud, const struct node_row *node,
             ST_OK)
             return ST_TAMPERED;
         TRY(STORE(cloud, fork_has, log->id, header.sequence, &run->hashes[i], &known));
-        if (known) continue;
+        if (known) {
+            TRY(move_tip(cloud, node, log, &header, &run->hashes[i]));
+            continue;
+        }
         /* Without the log's own signature it proves nothing but that somebody made it up. */
         if (!evidence_signature_ok(&log->key, &entry->header, &entry->signature)) {
             cloud_refuse(cloud, REFUSAL_ENTRY);
@@ -48,6 +70,7 @@ enum status cloud_fork_entries(struct cloud *cloud, const struct node_row *node,
             .entry = *entry,
         };
         TRY(cloud_fork_kept(cloud, node, &kept, log));
+        TRY(move_tip(cloud, node, log, &header, &run->hashes[i]));
     }
     return ST_OK;
 }

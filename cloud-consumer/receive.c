@@ -69,6 +69,14 @@ static bool topic_takes(enum topic_id topic, enum frame_kind kind)
     }
 }
 
+/* The filter for nodes' status messages matches the consumer's own as well. */
+static bool is_consumers_own(const struct cloud *cloud, struct bytes topic)
+{
+    struct topic_parts parts;
+    return topic_parse(cloud->topic_root, topic, &parts) == ST_OK &&
+           parts.id == TOPIC_CLOUD_STATUS;
+}
+
 /* REFUSAL_COUNT: nothing is wrong. */
 static enum status authenticate(struct cloud *cloud, const struct mqtt_message *message,
                                 struct authentic *out, struct topic_parts *parts,
@@ -159,6 +167,7 @@ enum status cloud_receive(struct cloud *cloud, const struct mqtt_message *messag
     struct authentic frame;
     struct topic_parts parts;
     enum refusal refusal = REFUSAL_COUNT;
+    if (is_consumers_own(cloud, message->topic)) return ST_OK;
     cloud->frame = (struct current_frame){message->topic, message->payload};
     enum status status = authenticate(cloud, message, &frame, &parts, &refusal);
     if (status == ST_OK && refusal != REFUSAL_COUNT)

@@ -86,6 +86,19 @@ static enum status add_ranges(struct cloud *cloud, const struct log_row *log, en
     }
 }
 
+static enum status add_tips(struct cloud *cloud, const struct log_row *log,
+                            struct range_slice *slice)
+{
+    int64_t before = INT64_MAX;
+    struct branch_tip tip;
+    for (;;) {
+        const enum status status = STORE(cloud, tip_before, log->id, &before, &tip);
+        if (status == ST_NOT_FOUND) return ST_OK;
+        if (status != ST_OK) return status;
+        if (!ack_add_tip(cloud->ack, slice, &tip)) return ST_OK;
+    }
+}
+
 /* What the second pass needs of a log. */
 struct acked_log {
     int64_t id;
@@ -125,8 +138,9 @@ static enum status add_log(struct cloud *cloud, const struct log_row *log)
         .parts = log->staged_parts,
     };
     if (log->rejected_count > 0) TRY(add_ranges(cloud, log, RANGE_REJECTED, &out->rejected));
-    if (log->fork_count > 0) TRY(add_ranges(cloud, log, RANGE_FORKED, &out->forked));
-    return ST_OK;
+    if (log->fork_count == 0) return ST_OK;
+    TRY(add_ranges(cloud, log, RANGE_FORKED, &out->forked));
+    return add_tips(cloud, log, &out->tips);
 }
 
 static enum status add_logs(struct cloud *cloud, const struct node_row *node)

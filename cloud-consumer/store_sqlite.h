@@ -107,6 +107,10 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
     X(SQL_RANGE_PUT, "INSERT OR REPLACE INTO evidence_range VALUES (?1, ?2, ?3, ?4)")              \
     X(SQL_RANGE_DROP,                                                                              \
       "DELETE FROM evidence_range WHERE log = ?1 AND kind = ?2 AND first_seq = ?3")                \
+    X(SQL_TIP_ADD, "INSERT OR IGNORE INTO evidence_tip VALUES (NULL, ?1, ?2, ?3)")                 \
+    X(SQL_TIP_DROP, "DELETE FROM evidence_tip WHERE log = ?1 AND sequence = ?2 AND hash = ?3")     \
+    X(SQL_TIP_BEFORE, "SELECT id, sequence, hash FROM evidence_tip WHERE log = ?1 AND id < ?2"     \
+                      " ORDER BY id DESC LIMIT 1")                                                 \
     X(SQL_PART_ADD, "INSERT INTO evidence_part VALUES (NULL, ?1, ?2, ?3, ?4)")                     \
     X(SQL_PART_GET,                                                                                \
       "SELECT bytes FROM evidence_part WHERE log = ?1 AND sequence = ?2 AND part = ?3")            \

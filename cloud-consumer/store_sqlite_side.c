@@ -101,6 +101,42 @@ static enum status fork_has(struct evidence_store *store, int64_t log, uint64_t 
     return has_row(row, out);
 }
 
+static void bind_tip(struct statement *statement, int64_t log, const struct branch_tip *tip)
+{
+    bind_i64(statement, 1, log);
+    bind_i64(statement, 2, (int64_t)tip->sequence);
+    bind_blob(statement, 3, bytes_of(tip->hash.bytes, DIGEST_SIZE));
+}
+
+static enum status tip_add(struct evidence_store *store, int64_t log, const struct branch_tip *tip)
+{
+    struct statement *const insert = sqlite_statement(store, SQL_TIP_ADD);
+    bind_tip(insert, log, tip);
+    return statement_run(insert);
+}
+
+static enum status tip_extend(struct evidence_store *store, int64_t log,
+                              const struct branch_tip *from, const struct branch_tip *to)
+{
+    struct statement *const drop = sqlite_statement(store, SQL_TIP_DROP);
+    bind_tip(drop, log, from);
+    TRY(statement_run(drop));
+    if (db_changes(sqlite_store_of(store)->db) == 0) return ST_NOT_FOUND;
+    return tip_add(store, log, to);
+}
+
+static enum status tip_before(struct evidence_store *store, int64_t log, int64_t *before,
+                              struct branch_tip *out)
+{
+    struct statement *const row = sqlite_statement(store, SQL_TIP_BEFORE);
+    bind_i64(row, 1, log);
+    bind_i64(row, 2, *before);
+    TRY(sqlite_first(row));
+    *before = column_i64(row, 0);
+    out->sequence = (uint64_t)column_i64(row, 1);
+    return sqlite_done(row, sqlite_fixed(row, 2, out->hash.bytes, DIGEST_SIZE));
+}
+
 static enum status rejected_add(struct evidence_store *store, int64_t log, int64_t at_ms,
                                 const struct kept_entry *entry)
 {
@@ -217,6 +253,9 @@ void sqlite_side_verbs(struct evidence_store_verbs *verbs)
     verbs->pending_drop = pending_drop;
     verbs->fork_add = fork_add;
     verbs->fork_has = fork_has;
+    verbs->tip_add = tip_add;
+    verbs->tip_extend = tip_extend;
+    verbs->tip_before = tip_before;
     verbs->rejected_add = rejected_add;
     verbs->rejected_has = rejected_has;
     verbs->rejected_next = rejected_next;

@@ -118,24 +118,32 @@ static enum status keep(struct edge *edge, const struct ack *ack, enum ack_stand
 
 /* ---- What an acknowledgement says of one log ------------------------------------------------- */
 
-/* The end of what is delivered: acked, and every range that adjoins it and will never be part of
- * the chain. What the cloud holds above a gap is not among them: it travels again in its run. */
+/* The end of what is delivered: acked, and rejected entries that adjoin it. What the cloud holds
+ * above a gap is not among them (it travels again in its run), nor are forked ranges: they may be
+ * another copy's branch, see own_branch. */
 static uint64_t extend(const struct ack *ack, const struct ack_log *said, uint64_t acked)
 {
-    const struct range_slice slices[] = {said->rejected, said->forked};
     uint64_t delivered = acked;
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (size_t s = 0; s < COUNT_OF(slices); s++) {
-            for (uint16_t i = 0; i < slices[s].count; i++) {
-                const struct sequence_range *range = &ack->ranges[slices[s].first + i];
-                if (range->from > delivered + 1 || range->to <= delivered) continue;
-                delivered = range->to;
-                moved = true;
-            }
-        }
+    for (uint16_t i = 0; i < said->rejected.count; i++) {
+        const struct sequence_range *range = &ack->ranges[said->rejected.first + i];
+        if (range->from <= delivered + 1 && range->to > delivered) delivered = range->to;
     }
     return delivered;
+}
+
+/* A branch that the cloud filed beside the chain is delivered when it is ours: when our entry at
+ * its tip has the tip's hash, which covers all before it. */
+static enum status own_branch(struct edge *edge, const struct log_row *log, const struct ack *ack,
+                              const struct ack_log *said, uint64_t *delivered)
+{
+    for (uint16_t i = 0; i < said->tips.count; i++) {
+        const struct branch_tip *tip = &ack->tips[said->tips.first + i];
+        if (tip->sequence <= *delivered || tip->sequence > log->head.sequence) continue;
+        struct digest hash;
+        TRY(evidence_read_hash(edge, log, tip->sequence, &hash));
+        if (digest_equal(&hash, &tip->hash)) *delivered = tip->sequence;
+    }
+    return ST_OK;
 }
 
 /* The cloud holds another branch than we do, or froze the log: write into a new one. What is left
@@ -167,6 +175,7 @@ static enum status apply_log(struct edge *edge, const struct ack *ack, const str
     }
     uint64_t acked = ours ? said->size : log.acked;
     uint64_t delivered = extend(ack, said, acked);
+    TRY(own_branch(edge, &log, ack, said, &delivered));
     if (delivered > log.head.sequence) delivered = log.head.sequence;
     const bool down = adopted && (acked < log.acked || delivered < log.delivered);
     outbox_heard(edge, &log, ack, said);

@@ -29,6 +29,7 @@ enum {
     /* Acknowledgement. */
     ACK_LOGS_MAX = 64,
     ACK_RANGES_MAX = 256, /* over all logs of one acknowledgement */
+    ACK_TIPS_MAX = 64,    /* likewise: ends of forked branches */
     HELLO_LOGS_MAX = 64,
 
     /* One step and one batch of steps. */

@@ -14,8 +14,8 @@ bool text_is_utf8(struct bytes text);
 /* UTF-8 of 1 … TRACK_LABEL_SIZE_MAX bytes without control characters. */
 bool text_is_label(struct bytes text);
 
-/* Exactly one JSON value (RFC 8259) in UTF-8, at most CONFIG_JSON_DEPTH_MAX arrays and objects deep.
- * Only the grammar is judged: names that repeat in an object and lone \u surrogates pass. */
+/* Exactly one JSON value (RFC 8259) in UTF-8, at most CONFIG_JSON_DEPTH_MAX arrays and objects
+ * deep. Only the grammar is judged: names that repeat in an object and lone \u surrogates pass. */
 bool text_is_json(struct bytes text);
 
 #endif

@@ -18,6 +18,8 @@ enum link_state {
 };
 
 enum { WILL_SIZE_MAX = 4096, SENTENCE_SIZE_MAX = 1024 };
+/* A near broker answers within the first of these, a far one is not asked for too often. */
+enum { HURRY_MS_MIN = 2, HURRY_MS_MAX = 64 };
 
 /* A publish that waits for room in the broker's window. */
 struct waiting {
@@ -37,6 +39,8 @@ struct link_mqtt {
     enum link_state state;
     uint32_t generation;
     uint64_t deadline_ns;
+    uint64_t hurry_ns; /* while CONNECTING: when the library is to be hurried next */
+    uint32_t hurry_ms; /* and the pause after that */
 
     uint8_t will_topic[256], will_payload[WILL_SIZE_MAX];
     size_t will_topic_size, will_payload_size;
@@ -163,6 +167,8 @@ static void connect_next_address(struct link_mqtt *link)
     link->state = LINK_CONNECTING;
     /* Paho keeps the time of a connect itself; ours only covers a callback that never comes. */
     link->deadline_ns = deadline_in((PAHO_CONNECT_TIMEOUT_S + 5) * 1000);
+    link->hurry_ms = HURRY_MS_MIN;
+    link->hurry_ns = deadline_in(HURRY_MS_MIN);
     const enum status status = paho_client_connect(&options, &link->client, &message);
     if (status == ST_OK) return;
     if (message.size == 0) buf_put_text(&message, status_words(status));
@@ -400,12 +406,25 @@ bool link_mqtt_note(struct link_mqtt *link, const struct inbox_note *note, struc
 
 uint64_t link_mqtt_deadline_ns(const struct link_mqtt *link)
 {
-    return link->state == LINK_IDLE || link->state == LINK_UP ? UINT64_MAX : link->deadline_ns;
+    if (link->state == LINK_IDLE || link->state == LINK_UP) return UINT64_MAX;
+    if (link->state == LINK_CONNECTING && link->hurry_ns < link->deadline_ns) return link->hurry_ns;
+    return link->deadline_ns;
+}
+
+static void hurry(struct link_mqtt *link, uint64_t mono_ns)
+{
+    if (mono_ns < link->hurry_ns) return;
+    link->hurry_ns = UINT64_MAX;
+    if (!paho_client_hurry()) return;
+    link->hurry_ns = mono_ns + link->hurry_ms * 1000000u;
+    if (link->hurry_ms < HURRY_MS_MAX) link->hurry_ms *= 2;
 }
 
 void link_mqtt_tick(struct link_mqtt *link, uint64_t mono_ns)
 {
-    if (mono_ns < link_mqtt_deadline_ns(link)) return;
+    if (link->state == LINK_IDLE || link->state == LINK_UP) return;
+    if (link->state == LINK_CONNECTING) hurry(link, mono_ns);
+    if (mono_ns < link->deadline_ns) return;
     uint8_t text[SENTENCE_SIZE_MAX];
     struct buf reason = buf_of(text, sizeof text);
     link->deadline_ns = UINT64_MAX; /* until the note that is put here has been read */

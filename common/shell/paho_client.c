@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/shell/tcp_options.h"
+#include "common/shell/waker.h"
 
-enum { REASON_SIZE_MAX = 512, URI_SIZE_MAX = 320 };
+enum { REASON_SIZE_MAX = 512, ADDRESS_SIZE_MAX = 256, URI_SIZE_MAX = 320 };
 
 struct subscription {
     struct paho_client *client;
@@ -28,6 +30,8 @@ struct paho_client {
     enum link link;
     uint32_t generation;
     bool tls;
+    char address[ADDRESS_SIZE_MAX];
+    uint16_t port;
     char tls_error[256]; /* the newest line of OpenSSL's, written and read under Paho's lock */
     size_t subscription_count;
     struct subscription subscriptions[PAHO_SUBSCRIPTIONS_MAX];
@@ -36,15 +40,38 @@ struct paho_client {
 
 static MQTTAsync keeper;
 static pthread_once_t keeper_once = PTHREAD_ONCE_INIT;
+static struct waker waker = WAKER_CLOSED;
+
+/* Without keep-alive no answer of ours is ever due. When this fails, connects just last longer. */
+static void keeper_connect(void)
+{
+    MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer;
+    connect.MQTTVersion = MQTTVERSION_3_1_1;
+    connect.keepAliveInterval = 0;
+    if (MQTTAsync_connect(keeper, &connect) != MQTTASYNC_SUCCESS) waker_close(&waker);
+}
 
 static void keeper_create(void)
 {
+    char uri[URI_SIZE_MAX];
+    uint16_t port = 1; /* never connected to */
     MQTTAsync_init_options init = MQTTAsync_init_options_initializer;
     init.do_openssl_init = 1;
     MQTTAsync_global_init(&init);
-    if (MQTTAsync_create(&keeper, "tcp://127.0.0.1:1883", "keeper", MQTTCLIENT_PERSISTENCE_NONE,
-                         NULL) != MQTTASYNC_SUCCESS)
+    const bool listening = waker_open(&waker, &port) == ST_OK;
+    snprintf(uri, sizeof uri, "tcp://127.0.0.1:%u", (unsigned)port);
+    if (MQTTAsync_create(&keeper, uri, "keeper", MQTTCLIENT_PERSISTENCE_NONE, NULL) !=
+        MQTTASYNC_SUCCESS) {
         keeper = NULL;
+        waker_close(&waker);
+    } else if (listening) {
+        keeper_connect();
+    }
+}
+
+bool paho_client_hurry(void)
+{
+    return waker_poke(&waker);
 }
 
 static void note_put(const struct paho_client *client, struct inbox_note *note)
@@ -106,6 +133,8 @@ static int on_message(void *context, char *topic, int topic_size, MQTTAsync_mess
 static void on_connected(void *context, MQTTAsync_successData5 *response)
 {
     const struct paho_client *client = context;
+    /* Here, where Paho's lock keeps the socket open, and before anything is published on it. */
+    (void)tcp_options_no_delay(client->address, client->port);
     int receive_maximum = UINT16_MAX; /* what MQTT 5 says when the property is not there */
     if (MQTTProperties_hasProperty(&response->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
         receive_maximum = MQTTProperties_getNumericValue(&response->properties,
@@ -293,6 +322,8 @@ enum status paho_client_connect(const struct paho_options *options, struct paho_
     client->link = options->link;
     client->generation = options->generation;
     client->tls = options->tls;
+    client->port = options->port;
+    snprintf(client->address, sizeof client->address, "%s", options->address);
     for (uint32_t i = 0; i < PAHO_IN_FLIGHT_MAX; i++)
         client->slots[i] = (struct publish_slot){.client = client, .number = i};
     enum status status = handle_create(client, options);

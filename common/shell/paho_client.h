@@ -62,6 +62,10 @@ struct paho_options {
 MUST_USE enum status paho_client_connect(const struct paho_options *options,
                                          struct paho_client **out, struct buf *message);
 
+/* Makes the library look now whether a connect has finished, instead of within 2 s. To be called
+ * every few milliseconds while one is under way. False: it cannot, and never will. */
+bool paho_client_hurry(void);
+
 /* QoS 1; a refusal comes as INBOX_SUBSCRIBE_REFUSED. Errors: ST_NETWORK, ST_TOO_LARGE. */
 MUST_USE enum status paho_client_subscribe(struct paho_client *client, struct bytes filter,
                                            bool no_local);

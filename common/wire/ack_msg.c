@@ -5,13 +5,15 @@
 
 enum {
     ACK_FIELD_COUNT = 8,
-    ACK_LOG_FIELD_COUNT = 9,
+    ACK_LOG_FIELD_COUNT = 10,
     RANGE_FIELD_COUNT = 2,
+    TIP_FIELD_COUNT = 2,
     PARTS_MAX = PAYLOAD_SIZE_MAX / PART_SIZE + 1,
 };
 
 _Static_assert(16 + ACK_LOGS_MAX * (1 + ACK_LOG_FIELD_COUNT) +
-                       ACK_RANGES_MAX * (1 + RANGE_FIELD_COUNT) <=
+                       ACK_RANGES_MAX * (1 + RANGE_FIELD_COUNT) +
+                       ACK_TIPS_MAX * (1 + TIP_FIELD_COUNT) <=
                    PACK_ITEMS_MAX,
                "the largest acknowledgement can be read, in a hello reply too");
 
@@ -80,6 +82,46 @@ static enum status slice_unpack(struct packed value, struct ack *ack, struct ran
     return ST_OK;
 }
 
+/* ------------------------------------------------------------------- tips */
+
+bool ack_add_tip(struct ack *ack, struct range_slice *slice, const struct branch_tip *tip)
+{
+    if (tip->sequence == 0 || tip->sequence > PACK_SEQUENCE_MAX) return false;
+    if (ack->tip_count == ACK_TIPS_MAX) return false;
+    if (slice->count == 0) slice->first = (uint16_t)ack->tip_count;
+    INVARIANT((size_t)slice->first + slice->count == ack->tip_count);
+    ack->tips[ack->tip_count++] = *tip;
+    slice->count++;
+    return true;
+}
+
+static void tips_pack(const struct ack *ack, struct range_slice slice, struct buf *out)
+{
+    pack_array(out, slice.count);
+    for (size_t i = 0; i < slice.count; i++) {
+        const struct branch_tip *const tip = &ack->tips[slice.first + i];
+        pack_array(out, TIP_FIELD_COUNT);
+        pack_uint(out, tip->sequence);
+        PACK_FIXED(out, tip->hash);
+    }
+}
+
+static enum status tips_unpack(struct packed value, struct ack *ack, struct range_slice *out)
+{
+    uint32_t count;
+    TRY(packed_array(value, 0, (uint32_t)(ACK_TIPS_MAX - ack->tip_count), &count));
+    *out = (struct range_slice){.first = (uint16_t)ack->tip_count, .count = (uint16_t)count};
+    for (uint32_t i = 0; i < count; i++) {
+        const struct packed item = packed_item(value, i);
+        struct branch_tip *const tip = &ack->tips[ack->tip_count++];
+        TRY(packed_tuple(item, TIP_FIELD_COUNT));
+        TRY(packed_uint(packed_item(item, 0), PACK_SEQUENCE_MAX, &tip->sequence));
+        TRY(PACKED_FIXED(packed_item(item, 1), &tip->hash));
+        if (tip->sequence == 0) return ST_MALFORMED;
+    }
+    return ST_OK;
+}
+
 /* ------------------------------------------------------------------- logs */
 
 static void log_pack(const struct ack *ack, const struct ack_log *log, struct buf *out)
@@ -94,6 +136,7 @@ static void log_pack(const struct ack *ack, const struct ack_log *log, struct bu
     slice_pack(ack, log->above, out);
     slice_pack(ack, log->rejected, out);
     slice_pack(ack, log->forked, out);
+    tips_pack(ack, log->tips, out);
 }
 
 static enum status log_unpack(struct packed value, struct ack *ack, struct ack_log *out)
@@ -109,6 +152,7 @@ static enum status log_unpack(struct packed value, struct ack *ack, struct ack_l
     TRY(slice_unpack(packed_item(value, 6), ack, &out->above));
     TRY(slice_unpack(packed_item(value, 7), ack, &out->rejected));
     TRY(slice_unpack(packed_item(value, 8), ack, &out->forked));
+    TRY(tips_unpack(packed_item(value, 9), ack, &out->tips));
     if (out->size == 0 && !digest_is_zero(&out->head_hash)) return ST_MALFORMED;
     if ((out->parts_sequence == 0) != (parts == 0)) return ST_MALFORMED;
     out->state = (enum ack_log_state)state;
@@ -121,6 +165,7 @@ static enum status logs_unpack(struct packed value, struct ack *ack)
     uint32_t count;
     TRY(packed_array(value, 0, ACK_LOGS_MAX, &count));
     ack->range_count = 0;
+    ack->tip_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         TRY(log_unpack(packed_item(value, i), ack, &ack->logs[i]));
         for (uint32_t j = 0; j < i; j++)

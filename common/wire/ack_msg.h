@@ -9,13 +9,17 @@
  *   2 counter      uint     >= 1; grows with every ack of this node under this store id
  *   3 cloud_ms     int      the cloud's wall clock
  *   4 lease        uint     0 with a single consumer
- *   5 logs         array    0..ACK_LOGS_MAX, newest log first, of array 9:
+ *   5 logs         array    0..ACK_LOGS_MAX, newest log first, of array 10:
  *        0 log_id bin 16 | 1 state uint: 0 open, 1 frozen (forked: open a new log), 2 closed
  *        2 size uint: entries 1..size are committed | 3 head_hash bin 32: hash of entry `size`,
  *          zero for 0 | 4 parts_sequence uint, 5 parts uint: that many parts of that large payload
  *          are staged (0, 0: none)
  *        6 above | 7 rejected | 8 forked: arrays of [from, to], 1 <= from <= to, ascending, apart
  *          (two that touch are one); at most ACK_RANGES_MAX over the whole message
+ *        9 tips: array of [sequence uint >= 1, hash bin 32], newest first; at most ACK_TIPS_MAX over
+ *          the whole message. One for each forked branch: the entry `sequence` with this hash and
+ *          all before it are committed, in the chain or beside it. Ranges alone do not say whose
+ *          branch it is: two copies of a node fill the same sequences with different entries
  *        each log stands there once; sequences and sizes are at most PACK_SEQUENCE_MAX
  *   6 track_cursor  nil | uint
  *   7 config_cursor nil | uint */
@@ -33,7 +37,12 @@ struct sequence_range {
     uint64_t to; /* inclusive */
 };
 
-/* A slice of struct ack's ranges. */
+struct branch_tip {
+    uint64_t sequence;
+    struct digest hash;
+};
+
+/* A slice of struct ack's ranges or tips. */
 struct range_slice {
     uint16_t first;
     uint16_t count;
@@ -46,7 +55,7 @@ struct ack_log {
     struct digest head_hash;
     uint64_t parts_sequence;
     uint32_t parts;
-    struct range_slice above, rejected, forked;
+    struct range_slice above, rejected, forked, tips;
 };
 
 struct ack {
@@ -60,6 +69,8 @@ struct ack {
     struct ack_log logs[ACK_LOGS_MAX];
     size_t range_count;
     struct sequence_range ranges[ACK_RANGES_MAX];
+    size_t tip_count;
+    struct branch_tip tips[ACK_TIPS_MAX];
     bool has_track_cursor, has_config_cursor;
     uint64_t track_cursor, config_cursor;
 };
@@ -68,6 +79,8 @@ struct ack {
  * longer when [from, to] touches it. Returns false, and adds nothing, when the table of ranges is
  * full, or when this is no range (from 0, to below from) or begins before the slice's last one. */
 bool ack_add_range(struct ack *ack, struct range_slice *slice, uint64_t from, uint64_t to);
+/* Likewise for the tips of the log touched last. False: the table is full, or sequence is 0. */
+bool ack_add_tip(struct ack *ack, struct range_slice *slice, const struct branch_tip *tip);
 bool ack_slice_contains(const struct ack *ack, struct range_slice slice, uint64_t sequence);
 
 void ack_pack(const struct ack *ack, struct buf *out);

@@ -12,8 +12,8 @@
  *   6 records   bin    the tracks, one behind the other
  * Both tables hold each item once, in the order in which the records first name it.
  *
- * A record; a number is a varint: 7 bits a byte, low ones first, the high bit says that more follow,
- * no longer than needed:
+ * A record; a number is a varint: 7 bits a byte, low ones first, the high bit says that more
+ * follow, no longer than needed:
  *   size number, name: the track's (ids_level_name_ok)
  *   slot count << 1 | has a floor; if so: floor >> 16, floor & 0xFFFF
  *   each slot, ascending by writer: writer's index | flags byte | stamp
@@ -22,11 +22,11 @@
  *     flag 4 classification: [16: stamp] confidence | label's index
  *     With flag 8 or 16 the atom is older than its slot's stamp and has its own.
  *   sensor count; each sensor, ascending by name: label's index | age
- * A slot's stamp counts back from base_ms, an atom's own one from its slot's: milliseconds back << 1
- * | has a counter; if so: the counter. A sensor's age is 0 for the newest slot's stamp, else its
- * stamp counted back from that one, plus 1.
+ * A slot's stamp counts back from base_ms, an atom's own one from its slot's: milliseconds back
+ * << 1 | has a counter; if so: the counter. A sensor's age is 0 for the newest slot's stamp, else
+ * its stamp counted back from that one, the first number plus 1.
  *
- * A track of two writers with position, classification and four sensors takes some 50-65 bytes. */
+ * A track of one writer takes some 36 bytes, one of two writers 50 to 65. */
 #ifndef HOLDFAST_COMMON_WIRE_TRACK_MSG_H
 #define HOLDFAST_COMMON_WIRE_TRACK_MSG_H
 
@@ -96,8 +96,8 @@ struct track_batch {
 MUST_USE enum status track_msg_decode(struct unpacker *unpacker, struct bytes body,
                                       struct track *scratch, struct track_batch *out);
 
-/* The record at *offset, which then is that of the next one; begin with 0. False: there are no more.
- * The batch came out of track_msg_decode, and the body still lives. */
+/* The record at *offset, which then is that of the next one; begin with 0. False: there are no
+ * more. The batch came out of track_msg_decode, and the body still lives. */
 bool track_batch_next(const struct track_batch *batch, size_t *offset, struct level_name *name,
                       struct track *track);
 

@@ -1,7 +1,7 @@
 /* varint.h - numbers of 1 to 10 bytes, the low 7 bits first: dense records inside a message.
  *
- * Used only by the .c files of this folder. Reading is strict: a number has one form. A reader gives
- * zeroes from the first fault on, and `failed` is sticky: ask once at the end. */
+ * Used only by the .c files of this folder. Reading is strict: a number has one form. A reader
+ * gives zeroes from the first fault on, and `failed` is sticky: ask once at the end. */
 #ifndef HOLDFAST_COMMON_WIRE_VARINT_H
 #define HOLDFAST_COMMON_WIRE_VARINT_H
 

@@ -1,11 +1,12 @@
 /* bench_watch_main.c - watches the cloud's acknowledgements of one node go by at the broker.
  *
  *   bench_watch --port P --node N --until SIZE [--base SIZE] [--since US] [--root hf/v1]
- *               [--seconds S]
+ *               [--seconds S] [--each]
  * It connects as soon as the broker is there and prints, when SIZE entries are acknowledged,
  *   first_ms A first_size B last_ms C last_size D per_second R
  * A: the first acknowledgement of more than --base entries, C: that of SIZE; both since US, in
- * microseconds of the Unix epoch (default: the start). R counts what came between the two. An
+ * microseconds of the Unix epoch (default: the start). --each also writes the milliseconds and the
+ * size of each acknowledgement to stderr. R counts what came between the two. An
  * acknowledgement is sent after the commit, so all of it is stored by then. Exit code 75 when the
  * time is over before. */
 #include <getopt.h>
@@ -29,7 +30,7 @@ struct watch {
     struct compressor *compressor;
     uint8_t *scratch;
     struct ack *ack;
-    bool down;
+    bool down, each;
     int64_t first_us, last_us;
     uint64_t first_size, last_size;
 };
@@ -63,6 +64,10 @@ static void on_message(struct mosquitto *client, void *context,
     if (size <= watch->base || size <= watch->last_size) return;
     watch->last_size = size;
     watch->last_us = now_us();
+    if (watch->each) {
+        fprintf(stderr, "%.1f %llu\n", (double)(watch->last_us - watch->since_us) / 1e3,
+                (unsigned long long)size);
+    }
     if (watch->first_us == 0) {
         watch->first_us = watch->last_us;
         watch->first_size = size;
@@ -107,11 +112,15 @@ static void run(struct watch *watch)
 
 static bool parse(int argc, char **argv, struct watch *watch)
 {
-    static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},    {"node", required_argument, NULL, 'n'},
-        {"until", required_argument, NULL, 'u'},   {"base", required_argument, NULL, 'b'},
-        {"since", required_argument, NULL, 'f'},   {"root", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'}, {0}};
+    static const struct option options[] = {{"port", required_argument, NULL, 'p'},
+                                            {"node", required_argument, NULL, 'n'},
+                                            {"until", required_argument, NULL, 'u'},
+                                            {"base", required_argument, NULL, 'b'},
+                                            {"since", required_argument, NULL, 'f'},
+                                            {"root", required_argument, NULL, 'r'},
+                                            {"seconds", required_argument, NULL, 's'},
+                                            {"each", no_argument, NULL, 'e'},
+                                            {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'p') watch->port = (int)strtol(optarg, NULL, 10);
@@ -121,6 +130,7 @@ static bool parse(int argc, char **argv, struct watch *watch)
         if (option == 'f') watch->since_us = strtoll(optarg, NULL, 10);
         if (option == 'r') watch->root = optarg;
         if (option == 's') watch->seconds = strtod(optarg, NULL);
+        if (option == 'e') watch->each = true;
         if (option == '?') return false;
     }
     return watch->port > 0 && watch->node != NULL && watch->until > 0;
@@ -131,7 +141,7 @@ int main(int argc, char **argv)
     struct watch watch = {.root = "hf/v1", .since_us = now_us(), .seconds = 120};
     if (!parse(argc, argv, &watch)) {
         fputs("usage: bench_watch --port P --node N --until SIZE [--base SIZE] [--since US] "
-              "[--root R] [--seconds S]\n",
+              "[--root R] [--seconds S] [--each]\n",
               stderr);
         return 2;
     }

@@ -60,7 +60,7 @@ struct fault_model fault_model_draw(struct rng *rng, bool long_world)
     model.edge_count = between(rng, 2, long_world ? 6 : 4);
     model.publishers_per_edge = between(rng, 1, 2);
     model.records_per_publisher =
-        between(rng, 30, 54) * scale / (model.edge_count * model.publishers_per_edge);
+        between(rng, 28, 44) * scale / (model.edge_count * model.publishers_per_edge);
     model.large_per_mille = sometimes(rng, 300, 100);
     model.fault_phase_ms = between(rng, 40, 160) * 1000 * scale;
     model.rest_ms_max = 15 * 60 * 1000;

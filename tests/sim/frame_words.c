@@ -49,37 +49,53 @@ static void put_number(struct buf *out, const char *name, uint64_t value)
     buf_put_format(out, " %s %llu", name, (unsigned long long)value);
 }
 
-static void put_log(struct buf *out, const struct log_id *log)
+/* The first bytes of an id are enough to tell logs apart. */
+static void put_log(struct buf *out, const char *before, const struct log_id *log)
 {
-    buf_put_text(out, " log ");
+    buf_put_text(out, before);
     buf_put_hex(out, bytes_of(log->bytes, 3));
+}
+
+static void put_range(struct buf *out, const char *before, uint64_t from, uint64_t to)
+{
+    buf_put_format(out, "%s%llu..%llu", before, (unsigned long long)from, (unsigned long long)to);
 }
 
 static void put_run(struct buf *out, const char *name, const struct evidence_run *run)
 {
-    buf_put_text(out, name);
-    put_log(out, &run->log);
-    put_number(out, "from", run->first_sequence);
-    put_number(out, "count", run->count);
-    put_number(out, "checkpoint", run->checkpoint.size);
+    struct evidence_header last;
+    put_log(out, name, &run->log);
+    if (run->count > 0 &&
+        evidence_header_decode(
+            bytes_of(run->entries[run->count - 1].header.bytes, ENTRY_HEADER_SIZE), &last) == ST_OK)
+        put_range(out, " ", run->first_sequence, last.sequence);
+    if (run->checkpoint.size > 0) put_number(out, "checkpoint", run->checkpoint.size);
+}
+
+static void put_ranges(struct buf *out, const char *name, const struct ack *ack,
+                       struct range_slice slice)
+{
+    for (uint16_t i = 0; i < slice.count; i++) {
+        const struct sequence_range *range = &ack->ranges[slice.first + i];
+        put_range(out, name, range->from, range->to);
+    }
 }
 
 static void put_ack(struct buf *out, const char *name, const struct ack *ack)
 {
+    static const char *const states[] = {"", " frozen", " closed"};
     buf_put_text(out, name);
-    buf_put_text(out, " store ");
-    buf_put_hex(out, bytes_of(ack->store.bytes, 3));
-    put_number(out, "counter", ack->counter);
     for (size_t i = 0; i < ack->log_count; i++) {
-        put_log(out, &ack->logs[i].log);
-        put_number(out, "size", ack->logs[i].size);
-        put_number(out, "state", ack->logs[i].state);
-        put_number(out, "parts", ack->logs[i].parts);
-        put_number(out, "of", ack->logs[i].parts_sequence);
-    }
-    for (size_t i = 0; i < ack->range_count; i++) {
-        put_number(out, "range", ack->ranges[i].from);
-        put_number(out, "to", ack->ranges[i].to);
+        const struct ack_log *log = &ack->logs[i];
+        put_log(out, i > 0 ? ", " : " ", &log->log);
+        buf_put_format(out, " %llu%s", (unsigned long long)log->size, states[log->state]);
+        if (log->parts > 0) put_number(out, "parts", log->parts);
+        put_ranges(out, " above ", ack, log->above);
+        put_ranges(out, " rejected ", ack, log->rejected);
+        put_ranges(out, " forked ", ack, log->forked);
+        for (uint16_t k = 0; k < log->tips.count; k++) {
+            put_number(out, "tip", ack->tips[log->tips.first + k].sequence);
+        }
     }
 }
 
@@ -87,7 +103,7 @@ static void put_hello(struct buf *out, const struct hello *hello)
 {
     buf_put_text(out, "hello");
     for (size_t i = 0; i < hello->log_count; i++) {
-        put_log(out, &hello->logs[i].log);
+        put_log(out, i > 0 ? ", " : " ", &hello->logs[i].log);
         put_number(out, "head", hello->logs[i].head_sequence);
         put_number(out, "acked", hello->logs[i].acked);
     }
@@ -102,20 +118,18 @@ static void put_body(struct reader *reader, const struct node_name *node, enum f
     switch (kind) {
     case FRAME_EVIDENCE:
         status = evidence_msg_decode(reader->unpacker, reader->hasher, node, body, reader->run);
-        if (status == ST_OK) put_run(out, "run", reader->run);
+        if (status == ST_OK) put_run(out, "evidence ", reader->run);
         break;
     case FRAME_EVIDENCE_AHEAD:
         status = ahead_msg_decode(reader->unpacker, reader->hasher, node, body, reader->run);
-        if (status == ST_OK) put_run(out, "ahead", reader->run);
+        if (status == ST_OK) put_run(out, "ahead ", reader->run);
         break;
     case FRAME_EVIDENCE_PART:
         status = part_msg_decode(reader->unpacker, body, &part);
         if (status != ST_OK) break;
-        buf_put_text(out, "part");
-        put_log(out, &part.log);
-        put_number(out, "of", part.sequence);
-        put_number(out, "number", part.part);
-        put_number(out, "whole", part.payload_len);
+        put_log(out, "part ", &part.log);
+        put_number(out, "entry", part.sequence);
+        put_number(out, "part", part.part);
         break;
     case FRAME_ACK:
         status = ack_msg_decode(reader->unpacker, body, reader->ack);
@@ -132,10 +146,11 @@ static void put_body(struct reader *reader, const struct node_name *node, enum f
     case FRAME_RANGE_REQUEST:
         status = range_request_decode(reader->unpacker, body, &range);
         if (status != ST_OK) break;
-        buf_put_text(out, "range request");
-        put_log(out, &range.log);
-        put_number(out, "from", range.from);
-        put_number(out, "to", range.to);
+        put_log(out, "range request ", &range.log);
+        put_range(out, " ", range.from, range.to);
+        break;
+    case FRAME_STATUS:
+        buf_put_text(out, "status");
         break;
     default:
         buf_put_format(out, "kind %d", (int)kind);

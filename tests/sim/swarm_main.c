@@ -136,6 +136,10 @@ static bool run_all(const struct swarm_options *options, struct swarm_result *su
 {
     int children[JOBS_MAX], pipes[JOBS_MAX];
     bool whole = true;
+    if (options->jobs == 1) { /* in this process, so that a debugger sees it */
+        run_share(options, 0, sum);
+        return true;
+    }
     for (unsigned job = 0; job < options->jobs; job++) {
         children[job] = start_share(options, job, &pipes[job]);
         if (children[job] < 0) return false;

@@ -161,7 +161,7 @@ struct world_options {
     bool frames;        /* and every frame, in words */
     bool record;        /* keep the trace's text in world->text */
     bool record_frames; /* frames are lines of the trace */
-    bool skip_verify;   /* at rest, leave out the verbs that check every signature */
+    bool skip_verify;   /* leave out the auditor and the verbs that check every signature */
     /* Sees each effect as it is performed; may be NULL. */
     void (*watch)(void *context, struct sim_node *node, const struct effect *effect);
     void *context;

@@ -72,6 +72,7 @@ void node_open(struct world *world, struct sim_node *node, bool is_cloud, unsign
     node->cloud_settings = cloud_settings_default();
     node->cloud_settings.topic_root = SIM_ROOT;
     node->cloud_settings.link = true;
+    node->cloud_settings.audit = !world->options.skip_verify;
 }
 
 static void forget_inbox(struct sim_node *node)

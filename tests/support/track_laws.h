@@ -34,7 +34,7 @@ enum track_law {
 
 struct law_report {
     uint64_t executions, states, pairs, triples;
-    /* States that had a floor, a full table of sensors, a horizon, siblings: was it tried at all? */
+    /* States that had a floor, all sensors, a horizon, siblings: was it tried at all? */
     uint64_t floors, full_sensors, horizons, siblings;
     uint64_t broken[LAW_COUNT];
     char first[160]; /* what was broken first, for a person */

@@ -12,7 +12,7 @@
 static void test_evidence_goes_on_over_clock_jumps(void **state)
 {
     (void)state;
-    const struct world_options options = story_options(1, 15, 60 * 1000);
+    const struct world_options options = story_options(1, 8, 60 * 1000);
     struct world *world = story_begin(&options);
     story_pass_ms(world, 15000);
     world_say(world, "story", "the clock of edge-1 jumps back by an hour");

@@ -62,7 +62,7 @@ static void test_replayed_altered_and_misdirected_frames_change_nothing(void **s
     (void)state;
     static struct hoard kept;
     kept = (struct hoard){0};
-    struct world_options options = story_options(2, 10, 60 * 1000);
+    struct world_options options = story_options(2, 8, 60 * 1000);
     options.watch = hoard;
     options.context = &kept;
     struct world *world = story_begin(&options);

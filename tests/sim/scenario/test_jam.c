@@ -14,7 +14,7 @@
 static void test_an_hour_of_jam_loses_nothing(void **state)
 {
     (void)state;
-    const struct world_options options = story_options(2, 10, 3600 * 1000);
+    const struct world_options options = story_options(2, 6, 3600 * 1000);
     struct world *world = story_begin(&options);
     story_pass_ms(world, 5000);
     world_say(world, "story", "the link of edge-1 is jammed for an hour");

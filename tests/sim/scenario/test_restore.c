@@ -13,7 +13,7 @@
 static void test_a_broker_without_its_persistence_costs_only_time(void **state)
 {
     (void)state;
-    const struct world_options options = story_options(2, 10, 60 * 1000);
+    const struct world_options options = story_options(2, 6, 60 * 1000);
     struct world *world = story_begin(&options);
     story_pass_ms(world, 20000);
     node_crash(&world->cloud, false, 10 * SIM_S); /* so that frames wait in the broker */
@@ -27,7 +27,7 @@ static void test_a_broker_without_its_persistence_costs_only_time(void **state)
 static void test_a_cloud_from_an_older_backup_gets_everything_again(void **state)
 {
     (void)state;
-    const struct world_options options = story_options(2, 10, 60 * 1000);
+    const struct world_options options = story_options(2, 6, 60 * 1000);
     struct world *world = story_begin(&options);
     story_pass_ms(world, 20000);
     world_say(world, "story", "the cloud's disk is copied");
@@ -43,7 +43,7 @@ static void test_a_cloud_from_an_older_backup_gets_everything_again(void **state
 static void test_an_edge_from_an_older_backup_opens_a_new_log(void **state)
 {
     (void)state;
-    const struct world_options options = story_options(1, 15, 60 * 1000);
+    const struct world_options options = story_options(1, 8, 60 * 1000);
     struct world *world = story_begin(&options);
     story_pass_ms(world, 20000);
     world_say(world, "story", "the disk of edge-1 is copied");
@@ -59,7 +59,7 @@ static void test_an_edge_from_an_older_backup_opens_a_new_log(void **state)
 static void test_a_cloned_node_is_found_and_nothing_of_it_is_lost(void **state)
 {
     (void)state;
-    struct world_options options = story_options(2, 10, 60 * 1000);
+    struct world_options options = story_options(2, 6, 60 * 1000);
     options.clone = true;
     struct world *world = story_begin(&options);
     story_pass_ms(world, 20000);

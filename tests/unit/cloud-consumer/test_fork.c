@@ -28,6 +28,15 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The newest branch is told to its end. */
+static void assert_tip(const struct ack_log *ack, const struct rig_log *branch, uint64_t sequence)
+{
+    assert_true(ack->tips.count > 0);
+    const struct branch_tip *const tip = &rig.ack->tips[ack->tips.first];
+    assert_int_equal(tip->sequence, sequence);
+    assert_true(digest_equal(&tip->hash, &branch->entries[sequence - 1].hash));
+}
+
 static void assert_range(struct range_slice slice, size_t n, uint64_t from, uint64_t to)
 {
     assert_true(n < slice.count);
@@ -59,6 +68,7 @@ static void test_fork_both_branches_are_kept_and_the_log_is_frozen(void **state)
     assert_true(digest_equal(&ack->head_hash, &log_1.head.hash));
     assert_int_equal(ack->forked.count, 1);
     assert_range(ack->forked, 0, 11, 15);
+    assert_tip(ack, &clone, 15);
     assert_int_equal(rig.alarms, alarms + 1);
     assert_int_equal(cloud_rig_status(&rig, "forks"), 5);
     assert_int_equal(cloud_rig_status(&rig, "frozen_logs"), 1);
@@ -107,6 +117,8 @@ static void test_fork_the_rest_of_the_branch_is_filed_as_it_comes(void **state)
     const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
     assert_int_equal(ack->forked.count, 1);
     assert_range(ack->forked, 0, 8, 47);
+    assert_int_equal(ack->tips.count, 1);
+    assert_tip(ack, &clone, 47);
     assert_int_equal(cloud_rig_status(&rig, "forks"), 40);
 }
 
@@ -190,6 +202,23 @@ static void test_restored_or_cloned_edge_what_it_wrote_meanwhile_comes_back_as_f
     assert_int_equal(ack->size, 10);
     assert_true(digest_equal(&ack->head_hash, &log_1.head.hash));
     assert_range(ack->forked, 0, 9, 11);
+    assert_tip(ack, &clone, 11);
+}
+
+/* Restored twice from one copy: the second branch is not taken for the first, which has the same
+ * sequences. */
+static void test_restored_or_cloned_edge_a_second_branch_has_its_own_tip(void **state)
+{
+    (void)state;
+    rig_log_fill(&log_1, "a", 8);
+    cloud_rig_send_run(&rig, &log_1, 1, 10);
+    make_clone(8, "after the restore", 3);
+    cloud_rig_send_run(&rig, &clone, 9, 11);
+    make_clone(8, "after the second", 2);
+    cloud_rig_send_run(&rig, &clone, 9, 10);
+    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
+    assert_int_equal(ack->tips.count, 2);
+    assert_tip(ack, &clone, 10);
 }
 
 int main(void)
@@ -205,6 +234,7 @@ int main(void)
         T(test_fork_a_proved_root_that_differs_from_the_announced_one_freezes_the_log),
         T(test_restored_or_cloned_edge_its_new_log_names_the_old_one),
         T(test_restored_or_cloned_edge_what_it_wrote_meanwhile_comes_back_as_forked),
+        T(test_restored_or_cloned_edge_a_second_branch_has_its_own_tip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -314,10 +314,10 @@ static void test_fork_a_frozen_log_makes_its_holder_open_a_new_one(void **state)
     assert_false(log_id_equal(&next.log, &last.log));
 }
 
-/* Its own branch is filed as forked at the cloud: delivered, though never the chain's. */
-static void test_fork_entries_in_forked_ranges_are_delivered(void **state)
+/* Its own branch is filed as forked at the cloud: delivered, though never the chain's. Another
+ * copy's branch fills the same sequences, but not with the same hash. */
+static void fork_filed_at_the_cloud(bool own)
 {
-    (void)state;
     const struct receipt middle = edge_rig_append(&rig, 3, "e", 10);
     const struct receipt last = edge_rig_append(&rig, 3, "f", 10);
     edge_rig_connect(&rig);
@@ -332,11 +332,27 @@ static void test_fork_entries_in_forked_ranges_are_delivered(void **state)
     ack.logs[0].size = middle.sequence;
     ack.logs[0].head_hash = middle.hash;
     assert_true(ack_add_range(&ack, &ack.logs[0].forked, middle.sequence + 1, last.sequence));
+    struct branch_tip tip = {last.sequence, last.hash};
+    tip.hash.bytes[0] ^= own ? 0 : 1;
+    assert_true(ack_add_tip(&ack, &ack.logs[0].tips, &tip));
     edge_rig_hear_ack(&rig, &ack);
     edge_rig_disconnect(&rig);
     edge_rig_connect(&rig);
     assert_true(sent_run(1));
-    assert_true(run.first_sequence > last.sequence || !log_id_equal(&run.log, &last.log));
+    const bool again = log_id_equal(&run.log, &last.log) && run.first_sequence <= last.sequence;
+    assert_int_equal(again, !own);
+}
+
+static void test_fork_entries_of_its_own_branch_are_delivered(void **state)
+{
+    (void)state;
+    fork_filed_at_the_cloud(true);
+}
+
+static void test_fork_entries_of_another_copys_branch_are_not_delivered(void **state)
+{
+    (void)state;
+    fork_filed_at_the_cloud(false);
 }
 
 static void test_cloud_restored_from_an_older_backup_gets_what_it_lost_again(void **state)
@@ -584,7 +600,8 @@ int main(void)
         CASE(test_restored_or_cloned_edge_with_another_hash_at_the_size_opens_a_new_log),
         CASE(test_restored_or_cloned_edge_leaves_its_log_only_once),
         CASE(test_fork_a_frozen_log_makes_its_holder_open_a_new_one),
-        CASE(test_fork_entries_in_forked_ranges_are_delivered),
+        CASE(test_fork_entries_of_its_own_branch_are_delivered),
+        CASE(test_fork_entries_of_another_copys_branch_are_not_delivered),
         CASE(test_cloud_restored_from_an_older_backup_gets_what_it_lost_again),
         CASE(test_an_unknown_store_counts_only_in_an_answer_to_our_nonce),
         CASE(test_gap_a_range_request_makes_it_send_again),

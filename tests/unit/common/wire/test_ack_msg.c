@@ -46,6 +46,10 @@ static void random_ack(struct rng *rng)
         random_slice(rng, &log->above, rng_below(rng, 2));
         random_slice(rng, &log->rejected, rng_below(rng, 3));
         random_slice(rng, &log->forked, rng_below(rng, 2));
+        if (!rng_chance(rng, 300)) continue;
+        struct branch_tip tip = {.sequence = random_sequence(rng)};
+        rng_fill(rng, tip.hash.bytes, DIGEST_SIZE);
+        assert_true(ack_add_tip(&ack, &log->tips, &tip));
     }
     ack.has_track_cursor = rng_chance(rng, 500);
     if (ack.has_track_cursor) ack.track_cursor = random_uint(rng);
@@ -77,6 +81,10 @@ static void expect_same_log(const struct ack_log *a, const struct ack_log *b)
     assert_memory_equal(&a->above, &b->above, sizeof a->above);
     assert_memory_equal(&a->rejected, &b->rejected, sizeof a->rejected);
     assert_memory_equal(&a->forked, &b->forked, sizeof a->forked);
+    assert_int_equal(a->tips.count, b->tips.count);
+    for (size_t i = 0; i < a->tips.count; i++)
+        assert_memory_equal(&back.tips[a->tips.first + i], &ack.tips[b->tips.first + i],
+                            sizeof(struct branch_tip));
 }
 
 static void test_an_acknowledgement_is_read_as_it_was_written(void **state)
@@ -109,7 +117,7 @@ static void test_the_largest_acknowledgement_fits_one_frame(void **state)
     struct wire *const wire = *state;
     random_ack(&wire->rng);
     ack.log_count = ACK_LOGS_MAX;
-    ack.range_count = 0;
+    ack.range_count = ack.tip_count = 0;
     for (size_t i = 0; i < ACK_LOGS_MAX; i++) {
         struct ack_log *const log = &ack.logs[i];
         *log = (struct ack_log){.size = PACK_SEQUENCE_MAX};
@@ -117,6 +125,8 @@ static void test_the_largest_acknowledgement_fits_one_frame(void **state)
         for (uint64_t k = 0; k < ACK_RANGES_MAX / ACK_LOGS_MAX; k++)
             assert_true(ack_add_range(&ack, &log->above, PACK_SEQUENCE_MAX - 100 + 10 * k,
                                       PACK_SEQUENCE_MAX - 99 + 10 * k));
+        const struct branch_tip tip = {.sequence = PACK_SEQUENCE_MAX};
+        assert_true(ack_add_tip(&ack, &log->tips, &tip));
     }
     const struct bytes body = encode(wire);
     assert_true(body.size <= BODY_SIZE_MAX);
@@ -255,7 +265,7 @@ static void test_more_ranges_than_the_table_holds_are_refused(void **state)
         pack_int(&out, 0);
         pack_uint(&out, 0);
         pack_array(&out, 1);
-        pack_array(&out, 9);
+        pack_array(&out, 10);
         pack_bin(&out, bytes_of(zeros, LOG_ID_SIZE));
         pack_uint(&out, 0);
         pack_uint(&out, 0);
@@ -271,6 +281,7 @@ static void test_more_ranges_than_the_table_holds_are_refused(void **state)
                 pack_uint(&out, 1 + 2 * i);
             }
         }
+        pack_array(&out, 0);
         pack_array(&out, 0);
         pack_nil(&out);
         pack_nil(&out);
@@ -324,6 +335,9 @@ static void test_golden_acknowledgements(void **state)
     ack.logs[1].state = ACK_LOG_FROZEN;
     memset(ack.logs[1].log.bytes, 0x21, LOG_ID_SIZE);
     assert_true(ack_add_range(&ack, &ack.logs[1].forked, 1, 255));
+    struct branch_tip tip = {.sequence = 255};
+    memset(tip.hash.bytes, 0x22, DIGEST_SIZE);
+    assert_true(ack_add_tip(&ack, &ack.logs[1].tips, &tip));
     ack.has_config_cursor = true;
     ack.config_cursor = 9;
     golden_message(wire, "all_there_is", encode(wire), labels, recode_ack, "ack");

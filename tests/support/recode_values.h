@@ -1,0 +1,15 @@
+/* recode_values.h - recode.h for tracks and config: what is stored of them and what is sent. */
+#ifndef HOLDFAST_TESTS_SUPPORT_RECODE_VALUES_H
+#define HOLDFAST_TESTS_SUPPORT_RECODE_VALUES_H
+
+#include "tests/support/recode.h"
+
+/* Canonical bytes (common/data). */
+enum status recode_track_state(struct recoder *recoder, struct bytes in, struct buf *out);
+enum status recode_config_register(struct recoder *recoder, struct bytes in, struct buf *out);
+/* Messages (common/wire). */
+enum status recode_track_msg(struct recoder *recoder, struct bytes in, struct buf *out);
+enum status recode_config_msg(struct recoder *recoder, struct bytes in, struct buf *out);
+enum status recode_config_writes(struct recoder *recoder, struct bytes in, struct buf *out);
+
+#endif
