@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/check.h"
 #include "common/base/status.h"
 
 enum { WAKER_POKES_WITHOUT_PEER_MAX = 1000 };
