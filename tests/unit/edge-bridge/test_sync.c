@@ -53,6 +53,22 @@ static uint64_t sent_from(void)
     return 0;
 }
 
+/* An acknowledgement by the rig's store that names the receipt's log and holds nothing of it yet. */
+static void ack_begin(struct ack *ack, const struct receipt *receipt, uint64_t counter)
+{
+    memset(ack, 0, sizeof(*ack));
+    ack->store = rig.store;
+    ack->counter = counter;
+    ack->log_count = 1;
+    ack->logs[0].log = receipt->log;
+}
+
+static void ack_up_to(struct ack *ack, const struct receipt *receipt)
+{
+    ack->logs[0].size = receipt->sequence;
+    ack->logs[0].head_hash = receipt->hash;
+}
+
 /* The order of 2.3: a node destroyed in mid-sync leaves a provable count of what existed. */
 static void test_the_first_frame_on_a_link_is_the_newest_checkpoint(void **state)
 {
@@ -148,13 +164,8 @@ static void test_frame_that_is_not_authentic_every_flipped_bit_of_an_ack_is_foun
     const struct receipt last = edge_rig_append(&rig, 3, "e", 10);
     edge_rig_connect(&rig);
     static struct ack ack;
-    memset(&ack, 0, sizeof(ack));
-    ack.store = rig.store;
-    ack.counter = 1;
-    ack.log_count = 1;
-    ack.logs[0].log = last.log;
-    ack.logs[0].size = last.sequence;
-    ack.logs[0].head_hash = last.hash;
+    ack_begin(&ack, &last, 1);
+    ack_up_to(&ack, &last);
     struct buf body = buf_of(rig.scratch, BODY_SIZE_MAX);
     ack_pack(&ack, &body);
     struct topic_text topic;
@@ -189,13 +200,8 @@ static void test_an_acknowledgement_for_another_node_is_ignored(void **state)
     const struct receipt last = edge_rig_append(&rig, 3, "e", 10);
     edge_rig_connect(&rig);
     static struct ack ack;
-    memset(&ack, 0, sizeof(ack));
-    ack.store = rig.store;
-    ack.counter = 1;
-    ack.log_count = 1;
-    ack.logs[0].log = last.log;
-    ack.logs[0].size = last.sequence;
-    ack.logs[0].head_hash = last.hash;
+    ack_begin(&ack, &last, 1);
+    ack_up_to(&ack, &last);
     struct buf body = buf_of(rig.scratch, BODY_SIZE_MAX);
     ack_pack(&ack, &body);
     struct topic_text theirs, ours;
@@ -301,14 +307,9 @@ static void test_fork_a_frozen_log_makes_its_holder_open_a_new_one(void **state)
     const struct receipt last = edge_rig_append(&rig, 3, "e", 10);
     edge_rig_connect(&rig);
     static struct ack ack;
-    memset(&ack, 0, sizeof(ack));
-    ack.store = rig.store;
-    ack.counter = 1;
-    ack.log_count = 1;
-    ack.logs[0].log = last.log;
+    ack_begin(&ack, &last, 1);
     ack.logs[0].state = ACK_LOG_FROZEN;
-    ack.logs[0].size = last.sequence;
-    ack.logs[0].head_hash = last.hash;
+    ack_up_to(&ack, &last);
     edge_rig_hear_ack(&rig, &ack);
     const struct receipt next = edge_rig_append(&rig, 3, "f", 1);
     assert_false(log_id_equal(&next.log, &last.log));
@@ -323,14 +324,9 @@ static void fork_filed_at_the_cloud(bool own)
     edge_rig_connect(&rig);
     edge_rig_ack(&rig, &middle.log, middle.sequence, &middle.hash);
     static struct ack ack;
-    memset(&ack, 0, sizeof(ack));
-    ack.store = rig.store;
-    ack.counter = 5;
-    ack.log_count = 1;
-    ack.logs[0].log = last.log;
+    ack_begin(&ack, &last, 5);
     ack.logs[0].state = ACK_LOG_FROZEN;
-    ack.logs[0].size = middle.sequence;
-    ack.logs[0].head_hash = middle.hash;
+    ack_up_to(&ack, &middle);
     assert_true(ack_add_range(&ack, &ack.logs[0].forked, middle.sequence + 1, last.sequence));
     struct branch_tip tip = {last.sequence, last.hash};
     tip.hash.bytes[0] ^= own ? 0 : 1;
@@ -537,11 +533,7 @@ static void test_out_of_order_what_the_cloud_holds_above_is_not_sent_ahead_again
     const struct receipt critical = edge_rig_append(&rig, 0, "alarm", 1);
     edge_rig_connect(&rig);
     static struct ack ack;
-    memset(&ack, 0, sizeof(ack));
-    ack.store = rig.store;
-    ack.counter = 1;
-    ack.log_count = 1;
-    ack.logs[0].log = critical.log;
+    ack_begin(&ack, &critical, 1);
     assert_true(ack_add_range(&ack, &ack.logs[0].above, critical.sequence, critical.sequence));
     edge_rig_hear_ack(&rig, &ack);
     edge_rig_disconnect(&rig);
