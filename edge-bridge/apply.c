@@ -247,6 +247,7 @@ static enum status on_hello_reply(struct edge *edge, struct bytes body)
         return ST_OK;
     }
     const bool asked = edge->outbox.probing;
+    edge->session.hello_waits = false;
     TRY(apply_ack(edge, &reply->ack, BYTES_EMPTY, true));
     TRY(apply_held(edge, reply));
     /* The cloud is there and this is all it has: what was sent before the question is lost. */

@@ -28,7 +28,7 @@ const struct setting_row edge_setting_rows[] = {
      "size of a frame's body, about"},
     {"outbox", "window_bytes", SETTING_BYTES, "1M", 65536, 67108864, NULL,
      "bytes under way without the cloud's acknowledgement"},
-    {"outbox", "window_frames", SETTING_INT, "20", 1, 1000, NULL,
+    {"outbox", "window_frames", SETTING_INT, "64", 1, 250, NULL,
      "frames under way without the broker's acknowledgement"},
     {"outbox", "ack_timeout_ms", SETTING_MS, "5000", 100, 3600000, NULL,
      "without acknowledgement for so long, the cloud is asked"},

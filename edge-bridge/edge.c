@@ -20,7 +20,7 @@ struct edge_settings edge_settings_default(void)
         .local_link = false,
         .frame_size_max = FRAME_SIZE_DEFAULT,
         .window_bytes_max = 1024 * 1024,
-        .window_frames_max = 20,
+        .window_frames_max = 64,
         .checkpoint_ms = 1000,
         .heartbeat_ms = 60 * 1000,
         .ack_timeout_ms = 5000,

@@ -360,16 +360,36 @@ bool outbox_window_open(const struct edge *edge)
            pace_window_bytes(&outbox->pace, settings->frame_size_max, settings->window_bytes_max);
 }
 
+/* When nothing has moved for so long that the cloud is asked. */
+static uint64_t probe_due_ns(const struct edge *edge)
+{
+    const struct outbox *outbox = &edge->outbox;
+    if (outbox->flight_bytes == 0 && !outbox->rejected) return UINT64_MAX;
+    const uint64_t base_ns = (uint64_t)edge->settings.ack_timeout_ms * 1000000;
+    const unsigned doublings = outbox->probes < 5 ? outbox->probes : 5;
+    const uint64_t since = outbox->probing ? outbox->probe_mono_ns : outbox->progress_mono_ns;
+    return since + (base_ns << doublings);
+}
+
+/* An unanswered hello is said again also when nothing is in flight: a cloud that was restored from
+ * a backup learns of it only by what its nodes hold. Not to a consumer that is known to be away: it
+ * will say that it is back. */
+static uint64_t hello_due_ns(const struct edge *edge)
+{
+    const struct session *session = &edge->session;
+    if (!session->hello_waits || (session->cloud_known && !session->cloud_online))
+        return UINT64_MAX;
+    return session->hello_mono_ns +
+           (uint64_t)edge->settings.ack_timeout_ms * HELLO_AGAIN_TIMEOUTS * 1000000;
+}
+
 /* Nothing has moved for a while: ask whether the cloud is there. Sending everything again blindly
  * would only fill the broker's queue for a consumer that is away. */
 static enum status probe(struct edge *edge, struct effects *effects)
 {
     struct outbox *outbox = &edge->outbox;
-    if (outbox->flight_bytes == 0 && !outbox->rejected) return ST_OK;
-    const uint64_t base_ns = (uint64_t)edge->settings.ack_timeout_ms * 1000000;
-    const unsigned doublings = outbox->probes < 5 ? outbox->probes : 5;
-    const uint64_t since = outbox->probing ? outbox->probe_mono_ns : outbox->progress_mono_ns;
-    if (edge->now.mono_ns < since + (base_ns << doublings)) return ST_OK;
+    if (edge->now.mono_ns >= hello_due_ns(edge)) return session_hello(edge, effects);
+    if (edge->now.mono_ns < probe_due_ns(edge)) return ST_OK;
     if (outbox->probes >= PROBES_BEFORE_RECONNECT && !edge->session.cloud_known) {
         session_reconnect(edge, effects, "no answer came through this connection");
         return ST_OK;
@@ -405,12 +425,8 @@ uint64_t outbox_wakeup(const struct edge *edge)
     if (!session_online(edge, LINK_CLOUD)) return wakeup_ns;
     if (outbox->damage_found || outbox->more) return 0;
     if (outbox->linger_until_ns != 0) wakeup_ns = outbox->linger_until_ns;
-    if (outbox->flight_bytes > 0 || outbox->rejected) {
-        const uint64_t base_ns = (uint64_t)edge->settings.ack_timeout_ms * 1000000;
-        const unsigned doublings = outbox->probes < 5 ? outbox->probes : 5;
-        const uint64_t since = outbox->probing ? outbox->probe_mono_ns : outbox->progress_mono_ns;
-        const uint64_t probe_ns = since + (base_ns << doublings);
-        if (probe_ns < wakeup_ns) wakeup_ns = probe_ns;
-    }
+    const uint64_t dues[] = {probe_due_ns(edge), hello_due_ns(edge)};
+    for (size_t i = 0; i < COUNT_OF(dues); i++)
+        if (dues[i] < wakeup_ns) wakeup_ns = dues[i];
     return wakeup_ns;
 }

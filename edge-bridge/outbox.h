@@ -30,6 +30,7 @@ enum {
     COMPRESS_JUDGED_BYTES = 4096,   /* smaller bodies tell nothing about the payloads */
     COMPRESS_PAUSE_FRAMES = 32,
     PROBES_BEFORE_RECONNECT = 3,
+    HELLO_AGAIN_TIMEOUTS = 3, /* an unanswered hello is said again after so many timeouts */
     ENTRY_WIRE_TYPICAL = 300, /* bytes: to guess how many entries a frame takes */
 };
 

@@ -117,6 +117,8 @@ enum status session_hello(struct edge *edge, struct effects *effects)
     memset(hello, 0, sizeof(*hello));
     hello->nonce = edge->session.nonce;
     hello->mono_ms = edge->now.mono_ns / NS_PER_MS;
+    edge->session.hello_waits = true;
+    edge->session.hello_mono_ns = edge->now.mono_ns;
     TRY(evidence_log_flush(edge));
     const enum status found = evidence_log_checkpoint(edge, &hello->newest);
     if (found != ST_OK && found != ST_NOT_FOUND) return found;

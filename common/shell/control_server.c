@@ -175,14 +175,17 @@ static void client_read(struct control_server *server, struct client *client)
             return;
         }
         struct byte_queue *input = &client->input;
-        const ssize_t got =
-            recv(client->fd, input->data + input->end, input->capacity - input->end, 0);
+        const size_t room = input->capacity - input->end;
+        const ssize_t got = recv(client->fd, input->data + input->end, room, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
         if (got <= 0) {
             client_close(server, client);
             return;
         }
         input->end += (size_t)got;
+        /* All there was, and epoll tells of more; only a length that nobody may send is judged now. */
+        if ((size_t)got < room && control_frame_at(input, 0, &message, NULL) != ST_TOO_LARGE)
+            return;
     }
 }
 

@@ -368,6 +368,8 @@ static enum status turn(struct loop *loop, struct buf *message)
             status = batch_run(loop);
             if (status != ST_OK) status = batch_failed(loop, status, message);
             inbox_release(loop->options.inbox);
+            /* Sent before interest is looked at: answers that fit need no epoll call. */
+            control_server_flush(loop->control);
             control_server_release(loop->control);
         }
     }
