@@ -300,7 +300,8 @@ static uint64_t crowd_floor(const struct track *a, const struct track *b)
 enum verdict { KEEP_MINE, TAKE_THEIRS, SAME_DOT, BOTH_DEAD };
 
 /* Which of one writer's two atoms of a field lives on. Not both can: each side knows all of the
- * writer's dots up to its own slot's stamp. */
+ * writer's dots up to its own slot's stamp. One of theirs that is too old for the horizon is never
+ * taken: my slot was not too old, so its stamp covers that. */
 static enum verdict judge(uint64_t mine, uint64_t known_to_me, uint64_t theirs,
                           uint64_t known_to_them)
 {
@@ -309,16 +310,9 @@ static enum verdict judge(uint64_t mine, uint64_t known_to_me, uint64_t theirs,
     return mine > known_to_them ? KEEP_MINE : BOTH_DEAD;
 }
 
-/* An atom of theirs that is dead anyway counts as none. */
-static uint64_t above(uint64_t hlc, uint64_t dead)
+static unsigned join_position(struct track_slot *slot, const struct track_slot *from)
 {
-    return hlc >= dead ? hlc : 0;
-}
-
-static unsigned join_position(struct track_slot *slot, const struct track_slot *from, uint64_t dead)
-{
-    const uint64_t theirs = above(from->position.hlc, dead);
-    switch (judge(slot->position.hlc, slot->hlc, theirs, from->hlc)) {
+    switch (judge(slot->position.hlc, slot->hlc, from->position.hlc, from->hlc)) {
     case KEEP_MINE:
         return 0;
     case TAKE_THEIRS:
@@ -335,10 +329,9 @@ static unsigned join_position(struct track_slot *slot, const struct track_slot *
     return TRACK_JOIN_EQUIVOCATION | TRACK_JOIN_CHANGED;
 }
 
-static unsigned join_class(struct track_slot *slot, const struct track_slot *from, uint64_t dead)
+static unsigned join_class(struct track_slot *slot, const struct track_slot *from)
 {
-    const uint64_t theirs = above(from->classification.hlc, dead);
-    switch (judge(slot->classification.hlc, slot->hlc, theirs, from->hlc)) {
+    switch (judge(slot->classification.hlc, slot->hlc, from->classification.hlc, from->hlc)) {
     case KEEP_MINE:
         return 0;
     case TAKE_THEIRS:
@@ -394,7 +387,7 @@ static unsigned join_slots(struct track *into, const struct track *from, uint64_
             continue;
         }
         struct track_slot *const slot = &into->slots[at];
-        flags |= join_position(slot, theirs, dead) | join_class(slot, theirs, dead);
+        flags |= join_position(slot, theirs) | join_class(slot, theirs);
         if (slot->hlc < theirs->hlc) {
             slot->hlc = theirs->hlc;
             flags |= TRACK_JOIN_CHANGED;

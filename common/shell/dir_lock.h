@@ -9,8 +9,13 @@ struct dir_lock {
     int fd;
 };
 
-/* holder: what to call this process, "edge-bridge run". Does not wait. Errors: ST_BUSY (sentence:
- * who holds it), ST_DISK. */
+/* How long a daemon waits for a verb that holds the lock, and how often it looks. */
+enum { DIR_LOCK_WAIT_MS_MAX = 2000, DIR_LOCK_STEP_MS = 50 };
+
+/* holder: what to call this process, "edge-bridge run"; a name that ends in " run" is a daemon's.
+ * Does not wait, except a daemon for anybody but a daemon: a verb without daemon holds the lock for
+ * a moment only, and whoever starts the daemon just then should not have to try again.
+ * Errors: ST_BUSY (sentence: who holds it), ST_DISK. */
 MUST_USE enum status dir_lock_take(const struct state_dir *directory, const char *holder,
                                    struct dir_lock *out, struct buf *message);
 void dir_lock_release(struct dir_lock *lock);

@@ -42,12 +42,15 @@ static MQTTAsync keeper;
 static pthread_once_t keeper_once = PTHREAD_ONCE_INIT;
 static struct waker waker = WAKER_CLOSED;
 
-/* Without keep-alive no answer of ours is ever due. When this fails, connects just last longer. */
+/* The waker speaks only while a link connects, which may be a minute after the first link that
+ * failed: so no answer of it is ever late. When this fails, connects just last longer. */
 static void keeper_connect(void)
 {
+    enum { WEEK_S = 7 * 24 * 3600 };
     MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer;
     connect.MQTTVersion = MQTTVERSION_3_1_1;
     connect.keepAliveInterval = 0;
+    connect.connectTimeout = WEEK_S;
     if (MQTTAsync_connect(keeper, &connect) != MQTTASYNC_SUCCESS) waker_close(&waker);
 }
 

@@ -16,11 +16,10 @@
  *          are staged (0, 0: none)
  *        6 above | 7 rejected | 8 forked: arrays of [from, to], 1 <= from <= to, ascending, apart
  *          (two that touch are one); at most ACK_RANGES_MAX over the whole message
- *        9 tips: array of [sequence uint >= 1, hash bin 32], newest first; at most ACK_TIPS_MAX over
+ *        9 tips: array of [sequence uint >= 1, hash bin 32], newest first, at most ACK_TIPS_MAX in
  *          the whole message. One for each forked branch: the entry `sequence` with this hash and
  *          all before it are committed, in the chain or beside it. Ranges alone do not say whose
  *          branch it is: two copies of a node fill the same sequences with different entries
- *        each log stands there once; sequences and sizes are at most PACK_SEQUENCE_MAX
  *   6 track_cursor  nil | uint
  *   7 config_cursor nil | uint */
 #ifndef HOLDFAST_COMMON_WIRE_ACK_MSG_H

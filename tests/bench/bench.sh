@@ -79,6 +79,7 @@ part_local()
     local shape out n w
     broker_start local-broker
     edge_alone local-edge local-broker
+    within 10 test_field local-edge local_link online || die "the local broker is not joined"
     for shape in 1:1 1:100 64:10; do
         n=${shape%:*} w=${shape#*:}
         out=$("$BIN/bench/bench_publish" --port "${PORT_OF[local-broker]}" --publishers "$n" \
@@ -162,6 +163,8 @@ drain() # label, entries, payload, delay in ms, [bar]
     stop cloud
     stop cloud-broker
     result "$label" "cloud disk per entry" "$(per "$(disk_bytes "$SCRATCH/cloud")" "$entries")" "bytes"
+    # It is linear: the small backlog tells the rate.
+    [ "$entries" -le "$SMALL" ] || return 0
     started=${EPOCHREALTIME/./}
     "$CLOUD" evidence verify --dir "$SCRATCH/cloud" >"$SCRATCH/verify.out" ||
         die "verify: $(tail -n 2 "$SCRATCH/verify.out")"

@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/bench/payloads.h"
 
@@ -63,7 +64,9 @@ static bool open_feeders(struct publish_bench *bench, const struct payloads *pay
     const size_t share = bench->count / bench->publishers;
     for (size_t i = 0; i < bench->publishers; i++) {
         struct feeder_settings settings = bench->settings;
-        snprintf(names[i].client, sizeof(names[i].client), "bench-%u", (unsigned)i + 1);
+        /* Correlation data serve as ids, so they must not be those of an earlier run. */
+        snprintf(names[i].client, sizeof(names[i].client), "b%u-%u", (unsigned)getpid(),
+                 (unsigned)i + 1);
         snprintf(names[i].prefix, sizeof(names[i].prefix), "%s-%zu-", bench->ids, i + 1);
         settings.client_id = names[i].client;
         settings.id_prefix = bench->ids[0] == '\0' ? NULL : names[i].prefix;

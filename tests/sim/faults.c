@@ -57,7 +57,8 @@ struct fault_model fault_model_draw(struct rng *rng, bool long_world)
 {
     struct fault_model model = fault_model_calm();
     const unsigned scale = long_world ? 6 : 1;
-    model.edge_count = between(rng, 2, long_world ? 6 : 4);
+    model.edge_count = between(rng, 2, long_world ? 6 : 3);
+    if (rng_chance(rng, 200)) model.edge_count++;
     model.publishers_per_edge = between(rng, 1, 2);
     model.records_per_publisher =
         between(rng, 28, 44) * scale / (model.edge_count * model.publishers_per_edge);
@@ -104,11 +105,11 @@ void faults_plan(struct world *world)
     for (unsigned i = 0; i < faults->fault_count; i++) {
         const uint64_t at_ns =
             world->now_ns + SIM_S + rng_below(&world->rng, faults->fault_phase_ms * SIM_MS);
+        /* One draw a statement: compilers order the draws within one as they like. */
+        const uint32_t target = (uint32_t)rng_below(&world->rng, world->edge_count);
+        const enum fault_kind kind = draw_kind(world);
         const struct world_event event = {
-            .kind = HAPPEN_FAULT,
-            .generation = (uint32_t)rng_below(&world->rng, world->edge_count),
-            .packet = {.number = draw_kind(world)},
-        };
+            .kind = HAPPEN_FAULT, .generation = target, .packet = {.number = kind}};
         world_plan(world, at_ns, &event);
     }
 }
@@ -160,10 +161,10 @@ static void strike_next(struct world *world, struct sim_node *node)
 static void disk_fails(struct world *world, struct sim_node *node)
 {
     world_say(world, node->label, "its disk will fail soon");
-    const struct sim_disk_fault fault = {.operations = SIM_DISK_CHANGES,
-                                         .call = rng_below(&world->rng, DISK_CALLS_AHEAD),
-                                         .persistent = rng_chance(&world->rng, 300),
-                                         .full = rng_chance(&world->rng, 200)};
+    struct sim_disk_fault fault = {.operations = SIM_DISK_CHANGES};
+    fault.call = rng_below(&world->rng, DISK_CALLS_AHEAD);
+    fault.persistent = rng_chance(&world->rng, 300);
+    fault.full = rng_chance(&world->rng, 200);
     sim_disk_fail(node->disk, &fault);
 }
 

@@ -19,7 +19,7 @@ struct comparison {
     struct oracle *oracle;
     struct world *world;
     struct db *cloud;
-    struct statement *part, *branch;
+    struct statement *part, *branch_part, *branch;
     struct held *held;
     size_t count, capacity;
     unsigned **seen; /* by publisher, by record: how often the cloud has it */
@@ -52,17 +52,15 @@ static void count_record(struct comparison *comparison, struct bytes payload, ui
     comparison->seen[publisher - comparison->world->publishers][record]++;
 }
 
-/* The first part says which record it is; the header's hash, over all parts, that it is whole. */
-static void count_parts(struct comparison *comparison, int64_t log,
+/* The first part says which record it is; the header's hash, over all parts, that it is whole. part
+ * selects the parts and is bound. */
+static void count_parts(struct comparison *comparison, struct statement *part,
                         const struct evidence_header *header)
 {
     struct bytes first = BYTES_EMPTY;
     bool row = false;
     uint8_t *copy = sim_allocate(PART_SIZE);
-    struct statement *part = comparison->part;
     hasher_begin(comparison->oracle->hasher);
-    bind_i64(part, 1, log);
-    bind_u64(part, 2, header->sequence);
     while (statement_step(part, &row) == ST_OK && row) {
         const struct bytes bytes = column_bytes(part, 0);
         hasher_add(comparison->oracle->hasher, bytes);
@@ -103,7 +101,9 @@ static void hold_run(struct comparison *comparison, int64_t log)
         if (entry->form == PAYLOAD_INLINE) {
             count_record(comparison, entry->payload, header.payload_len);
         } else if (entry->form == PAYLOAD_PARTS) {
-            count_parts(comparison, log, &header);
+            bind_i64(comparison->part, 1, log);
+            bind_u64(comparison->part, 2, header.sequence);
+            count_parts(comparison, comparison->part, &header);
         }
     }
 }
@@ -150,14 +150,19 @@ static void read_branches(struct comparison *comparison)
     struct statement *rows = NULL;
     bool row = false;
     INVARIANT(statement_open(comparison->cloud,
-                             "SELECT header, payload, form FROM evidence_fork"
-                             " UNION ALL SELECT header, payload, form FROM evidence_rejected",
+                             "SELECT header, payload, form, id FROM evidence_fork"
+                             " UNION ALL SELECT header, payload, form, 0 FROM evidence_rejected",
                              &rows) == ST_OK);
     while (statement_step(rows, &row) == ST_OK && row) {
         struct evidence_header header;
         if (evidence_header_decode(column_bytes(rows, 0), &header) != ST_OK) continue;
-        if (evidence_is_control(header.type) || column_i64(rows, 2) != PAYLOAD_INLINE) continue;
-        count_record(comparison, column_bytes(rows, 1), header.payload_len);
+        if (evidence_is_control(header.type)) continue;
+        if (column_i64(rows, 2) == PAYLOAD_INLINE) {
+            count_record(comparison, column_bytes(rows, 1), header.payload_len);
+        } else if (column_i64(rows, 2) == PAYLOAD_PARTS) {
+            bind_i64(comparison->branch_part, 1, column_i64(rows, 3));
+            count_parts(comparison, comparison->branch_part, &header);
+        }
     }
     statement_close(rows);
 }
@@ -329,6 +334,9 @@ static void compare_all(struct comparison *comparison)
                              " ORDER BY part",
                              &comparison->part) == ST_OK);
     INVARIANT(statement_open(comparison->cloud,
+                             "SELECT bytes FROM evidence_fork_part WHERE fork = ?1 ORDER BY part",
+                             &comparison->branch_part) == ST_OK);
+    INVARIANT(statement_open(comparison->cloud,
                              "SELECT 1 FROM evidence_fork WHERE hash = ?1"
                              " UNION ALL SELECT 1 FROM evidence_rejected WHERE hash = ?1",
                              &comparison->branch) == ST_OK);
@@ -344,6 +352,7 @@ static void compare_all(struct comparison *comparison)
     if (!lawful(comparison, TROUBLE_REFUSED)) check_refused(comparison);
     check_counts(comparison);
     statement_close(comparison->part);
+    statement_close(comparison->branch_part);
     statement_close(comparison->branch);
 }
 

@@ -51,9 +51,10 @@ static uint64_t run_world(const struct swarm_options *options, uint64_t seed, bo
 {
     struct rng rng;
     rng_seed(&rng, seed);
+    const struct fault_model faults = fault_model_draw(&rng, options->long_worlds);
     const struct world_options world_options = {
         .seed = rng_next(&rng),
-        .faults = fault_model_draw(&rng, options->long_worlds),
+        .faults = faults,
         .mutant = options->mutant,
         .skip_verify = seed % VERIFY_EVERY != 0,
         .verbose = trace,

@@ -172,8 +172,10 @@ void world_run_until(struct world *world, uint64_t until_ns)
 bool world_rest(struct world *world)
 {
     faults_heal(world);
-    /* What happened a moment ago must get about before anybody can say that nothing is left. */
-    world_run_until(world, world->now_ns + SETTLE_NS);
+    /* What happened a moment ago must get about before anybody can say that nothing is left; that
+     * the cloud was restored is told by hellos, which a broker may have lost. */
+    world_run_until(world,
+                    world->now_ns + (world->options.faults.restores ? 4 * SETTLE_NS : SETTLE_NS));
     const uint64_t latest_ns = world->now_ns + world->options.faults.rest_ms_max * SIM_MS;
     while (!world->failed && !oracle_at_rest(world->oracle)) {
         if (world->now_ns >= latest_ns) {

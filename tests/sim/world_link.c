@@ -53,15 +53,22 @@ static void plan_loss(struct sim_endpoint *endpoint, uint64_t client_ns, uint64_
                                      .subject = endpoint});
 }
 
+/* Nothing says so: each end notices after its own keepalive. */
+static void plan_silent_loss(struct sim_endpoint *endpoint)
+{
+    struct world *world = world_of(endpoint);
+    const uint64_t client_ns = sim_net_notice(&endpoint->net, &world->rng, world->now_ns);
+    const uint64_t broker_ns = sim_net_notice(&endpoint->net, &world->rng, world->now_ns);
+    plan_loss(endpoint, client_ns, broker_ns);
+}
+
 void endpoint_cut(struct sim_endpoint *endpoint, uint64_t length_ns)
 {
     struct world *world = world_of(endpoint);
-    const struct sim_net *net = &endpoint->net;
     sim_net_cut(&endpoint->net, world->now_ns + length_ns);
     if (endpoint->state == ENDPOINT_IDLE || endpoint->doomed) return;
-    if (length_ns < 2 * net->settings.keepalive_ns) return;
-    plan_loss(endpoint, sim_net_notice(net, &world->rng, world->now_ns),
-              sim_net_notice(net, &world->rng, world->now_ns));
+    if (length_ns < 2 * endpoint->net.settings.keepalive_ns) return;
+    plan_silent_loss(endpoint);
 }
 
 /* Takes over the packet's message. */
@@ -75,8 +82,7 @@ static void send_packet(struct sim_endpoint *endpoint, bool up, const struct pac
                             world->now_ns, packet_size(packet), &at_ns);
         if (fate == FATE_BROKEN) plan_loss(endpoint, at_ns, at_ns);
         if (fate == FATE_DOOMED) {
-            plan_loss(endpoint, sim_net_notice(&endpoint->net, &world->rng, world->now_ns),
-                      sim_net_notice(&endpoint->net, &world->rng, world->now_ns));
+            plan_silent_loss(endpoint);
         }
     }
     if (fate != FATE_ARRIVES) {

@@ -15,9 +15,10 @@ static bool breaks(uint64_t seed, enum world_mutant mutant)
 {
     struct rng rng;
     rng_seed(&rng, seed);
+    const struct fault_model faults = fault_model_draw(&rng, false);
     const struct world_options options = {
         .seed = rng_next(&rng),
-        .faults = fault_model_draw(&rng, false),
+        .faults = faults,
         .mutant = mutant,
         .skip_verify = true,
     };

@@ -291,7 +291,13 @@ static void test_a_writer_too_many_buries_the_oldest(void **state)
     assert_true(track_valid(&mine));
     /* The buried one does not come back. */
     assert_int_equal(track_join(&mine, &before, 0), TRACK_JOIN_AHEAD);
-    /* The horizon takes the floor's place when it has passed it. */
+    /* The horizon takes the floor's place when it has passed it: another state, though no item of
+     * it went. */
+    track_copy(&theirs, &mine);
+    track_init(&before);
+    assert_int_equal(track_join(&theirs, &before, 101), TRACK_JOIN_CHANGED | TRACK_JOIN_AHEAD);
+    assert_int_equal(theirs.floor, 0);
+    assert_int_equal(theirs.slot_count, TRACK_WRITERS_MAX);
     assert_true(track_apply_horizon(&mine, 101));
     assert_int_equal(mine.floor, 0);
 }

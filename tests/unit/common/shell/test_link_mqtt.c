@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,8 +19,9 @@
 #include <cmocka.h>
 
 #include "common/shell/clock_os.h"
+#include "common/shell/paho_client.h"
 
-enum { PATIENCE_MS = 20000, EVENTS_MAX = 1024 };
+enum { PATIENCE_MS = 20000, EVENTS_MAX = 1024, FDS_MAX = 256 };
 
 static const struct trace silent = {.write = NULL};
 static char folder[64], config_path[96];
@@ -404,6 +406,74 @@ static void test_after_a_reset_nothing_of_the_old_connection_is_heard(void **sta
     assert_int_equal(down_count, 0);
 }
 
+static bool connected_to_broker(int fd)
+{
+    struct sockaddr_in peer = {0};
+    socklen_t size = sizeof peer;
+    return getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sin_family == AF_INET &&
+           peer.sin_port == htons(port);
+}
+
+static int option_of(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, level, name, &value, &size) == 0 ? value : 0;
+}
+
+/* Nagle's rule holds a publish behind our PUBACK for 40 ms. */
+static void test_the_connection_sends_small_packets_at_once(void **state)
+{
+    (void)state;
+    unsigned count = 0;
+    broker_start("allow_anonymous true\n");
+    link_open_to("127.0.0.1");
+    for (int i = 0; i < 2; i++) {
+        connect_and_wait();
+        for (int fd = 0; fd < FDS_MAX; fd++) {
+            if (!connected_to_broker(fd)) continue;
+            assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+            count++;
+        }
+    }
+    assert_int_equal(count, 2);
+}
+
+static unsigned listeners_count(void)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < FDS_MAX; fd++)
+        count += option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0;
+    return count;
+}
+
+/* What hurries the library listens until its one connection has come. */
+static void test_the_library_can_be_hurried_and_no_port_stays_open_for_it(void **state)
+{
+    (void)state;
+    broker_start("allow_anonymous true\n");
+    link_open_to("127.0.0.1");
+    connect_and_wait();
+    AWAIT(paho_client_hurry() && listeners_count() == 0);
+    publish(BYTES_LITERAL("x"), 1);
+    for (int i = 0; i < 1000; i++)
+        assert_true(paho_client_hurry());
+    AWAIT(sent_count == 1);
+    assert_int_equal(down_count, 0);
+}
+
+static void test_a_link_wants_its_tick_soon_only_while_it_connects(void **state)
+{
+    (void)state;
+    broker_start("allow_anonymous true\n");
+    link_open_to("127.0.0.1");
+    assert_true(link_mqtt_deadline_ns(link_one) == UINT64_MAX);
+    link_mqtt_connect(link_one, BYTES_EMPTY, BYTES_EMPTY, false);
+    assert_true(link_mqtt_deadline_ns(link_one) < clock_os_mono_ns() + 1000000000ull);
+    AWAIT(up_count == 1);
+    assert_true(link_mqtt_deadline_ns(link_one) == UINT64_MAX);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -422,6 +492,9 @@ int main(void)
         TEST(test_a_name_is_resolved_and_its_addresses_are_tried_in_turn),
         TEST(test_a_name_that_cannot_be_resolved_is_named),
         TEST(test_after_a_reset_nothing_of_the_old_connection_is_heard),
+        TEST(test_the_connection_sends_small_packets_at_once),
+        TEST(test_the_library_can_be_hurried_and_no_port_stays_open_for_it),
+        TEST(test_a_link_wants_its_tick_soon_only_while_it_connects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
