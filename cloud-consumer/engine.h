@@ -256,7 +256,7 @@ MUST_USE enum status cloud_ahead_meet(struct cloud *cloud, const struct node_row
                                       const struct evidence_run *run, struct log_row *log);
 /* Files entries from index `first` on as another branch, those whose own signature verifies; log is
  * changed, the caller saves it. */
-MUST_USE enum status cloud_fork_entries(struct cloud *cloud, const struct node_row *node,
+MUST_USE enum status cloud_fork_entries(struct cloud *cloud, struct node_row *node,
                                         const struct evidence_run *run, size_t first,
                                         struct log_row *log);
 MUST_USE enum status cloud_fork_kept(struct cloud *cloud, const struct node_row *node,
@@ -269,6 +269,11 @@ MUST_USE enum status cloud_parts_check(struct cloud *cloud, const struct log_row
                                        const struct evidence_header *header, enum parts_state *out);
 MUST_USE enum status cloud_parts_drop(struct cloud *cloud, struct node_row *node,
                                       struct log_row *log);
+/* Where the parts of an entry are staged: those of another branch apart from the chain's own. */
+int64_t cloud_parts_place(const struct log_row *log, uint64_t sequence);
+/* Drops what is staged at this place, whatever the head says by now. */
+MUST_USE enum status cloud_parts_drop_at(struct cloud *cloud, struct node_row *node,
+                                         struct log_row *log, int64_t place);
 uint64_t cloud_parts_staged(const struct log_row *log); /* bytes */
 uint32_t cloud_parts_count(uint64_t payload_len);
 

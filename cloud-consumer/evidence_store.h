@@ -213,6 +213,9 @@ struct evidence_store_verbs {
     /* Is an entry of this hash filed there? */
     enum status (*fork_has)(struct evidence_store *store, int64_t log, uint64_t sequence,
                             const struct digest *hash, bool *out);
+    /* The parts staged under `place` (see part_add) become the payload of a filed entry. */
+    enum status (*fork_parts)(struct evidence_store *store, int64_t log, uint64_t sequence,
+                              const struct digest *hash, int64_t place);
     /* Ends of branches of which all entries are held, in the chain or filed as forked. Extend: the
      * tip *from (of sequence - 1) becomes *to; ST_NOT_FOUND when there is no such tip. */
     enum status (*tip_add)(struct evidence_store *store, int64_t log, const struct branch_tip *tip);
@@ -238,6 +241,7 @@ struct evidence_store_verbs {
     enum status (*range_next)(struct evidence_store *store, int64_t log, enum range_kind kind,
                               uint64_t from, struct sequence_range *out);
 
+    /* log: a log's id; or its negative, where parts for another branch of it are staged. */
     enum status (*part_add)(struct evidence_store *store, int64_t log, uint64_t sequence,
                             uint32_t part, struct bytes bytes);
     enum status (*part_get)(struct evidence_store *store, int64_t log, uint64_t sequence,

@@ -43,7 +43,44 @@ static enum status move_tip(struct cloud *cloud, const struct node_row *node,
     return STORE(cloud, tip_add, log->id, &tip);
 }
 
-enum status cloud_fork_entries(struct cloud *cloud, const struct node_row *node,
+/* A large payload of another branch is kept as well. *go_on false: its parts are not there or not
+ * right, and are asked for; the second time it is the entry that is wrong. */
+static enum status look_at_parts(struct cloud *cloud, struct node_row *node, struct log_row *log,
+                                 const struct evidence_header *header, enum parts_state *state,
+                                 bool *go_on)
+{
+    TRY(cloud_parts_check(cloud, log, header, state));
+    const bool hopeless = header->payload_len <= INLINE_PAYLOAD_SIZE_MAX ||
+                          (*state == PARTS_BAD && log->parts_failed == header->sequence);
+    *go_on = *state == PARTS_GOOD || hopeless;
+    if (*go_on) return ST_OK;
+    freeze(cloud, node, header->sequence, log); /* parts for another branch are taken from now on */
+    cloud_owe_range(cloud, node, log, header->sequence, header->sequence);
+    if (*state != PARTS_BAD) return ST_OK;
+    cloud_refuse(cloud, REFUSAL_PARTS);
+    log->parts_failed = header->sequence;
+    return cloud_parts_drop(cloud, node, log);
+}
+
+static enum status keep_entry(struct cloud *cloud, struct node_row *node,
+                              const struct evidence_header *header, const struct kept_entry *kept,
+                              struct log_row *log, bool *go_on)
+{
+    enum parts_state state = PARTS_MISSING;
+    *go_on = true;
+    if (kept->entry.form == PAYLOAD_PARTS)
+        TRY(look_at_parts(cloud, node, log, header, &state, go_on));
+    if (!*go_on) return ST_OK;
+    TRY(cloud_fork_kept(cloud, node, kept, log));
+    if (state == PARTS_GOOD) {
+        const int64_t place = cloud_parts_place(log, kept->sequence);
+        TRY(STORE(cloud, fork_parts, log->id, kept->sequence, &kept->hash, place));
+        TRY(cloud_parts_drop_at(cloud, node, log, place));
+    }
+    return move_tip(cloud, node, log, header, &kept->hash);
+}
+
+enum status cloud_fork_entries(struct cloud *cloud, struct node_row *node,
                                const struct evidence_run *run, size_t first, struct log_row *log)
 {
     for (size_t i = first; i < run->count; i++) {
@@ -69,8 +106,9 @@ enum status cloud_fork_entries(struct cloud *cloud, const struct node_row *node,
             .reason = FORK_ENTRY,
             .entry = *entry,
         };
-        TRY(cloud_fork_kept(cloud, node, &kept, log));
-        TRY(move_tip(cloud, node, log, &header, &run->hashes[i]));
+        bool go_on;
+        TRY(keep_entry(cloud, node, &header, &kept, log, &go_on));
+        if (!go_on) return ST_OK;
     }
     return ST_OK;
 }

@@ -200,9 +200,9 @@ static enum status accept_parts(struct cloud *cloud, struct node_row *node,
         TRY(STORE(cloud, node_save, node));
     }
     /* Parts of an entry that came in another form are of no use to anybody. */
-    if (after->staged_sequence != 0 && after->staged_sequence <= after->head.sequence)
-        return cloud_parts_drop(cloud, node, after);
-    return ST_OK;
+    const bool passed = after->staged_sequence > claim->log->head.sequence &&
+                        after->staged_sequence <= after->head.sequence;
+    return passed ? cloud_parts_drop_at(cloud, node, after, after->id) : ST_OK;
 }
 
 /* All that a run brings besides itself. *after is saved again when it has changed. */
@@ -302,7 +302,7 @@ static enum status continue_log(struct cloud *cloud, struct node_row *node, stru
     return ST_OK;
 }
 
-static enum status save_fork(struct cloud *cloud, const struct node_row *node,
+static enum status save_fork(struct cloud *cloud, struct node_row *node,
                              const struct evidence_run *run, size_t first, struct log_row *log)
 {
     bool ok;

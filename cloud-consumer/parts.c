@@ -13,11 +13,22 @@ uint64_t cloud_parts_staged(const struct log_row *log)
     return full < log->staged_len ? full : log->staged_len;
 }
 
+int64_t cloud_parts_place(const struct log_row *log, uint64_t sequence)
+{
+    return sequence <= log->head.sequence ? -log->id : log->id;
+}
+
 enum status cloud_parts_drop(struct cloud *cloud, struct node_row *node, struct log_row *log)
+{
+    return cloud_parts_drop_at(cloud, node, log, cloud_parts_place(log, log->staged_sequence));
+}
+
+enum status cloud_parts_drop_at(struct cloud *cloud, struct node_row *node, struct log_row *log,
+                                int64_t place)
 {
     if (log->staged_sequence == 0) return ST_OK;
     const uint64_t staged = cloud_parts_staged(log);
-    TRY(STORE(cloud, parts_discard, log->id, log->staged_sequence));
+    TRY(STORE(cloud, parts_discard, place, log->staged_sequence));
     node->staged_bytes -= staged < node->staged_bytes ? staged : node->staged_bytes;
     log->staged_sequence = 0;
     log->staged_parts = 0;
@@ -55,7 +66,8 @@ static enum status stage(struct cloud *cloud, struct node_row *node,
         cloud_refuse(cloud, REFUSAL_PARTS);
         return ST_OK;
     }
-    TRY(STORE(cloud, part_add, log->id, part->sequence, part->part, part->bytes));
+    const int64_t place = cloud_parts_place(log, part->sequence);
+    TRY(STORE(cloud, part_add, place, part->sequence, part->part, part->bytes));
     log->staged_sequence = part->sequence;
     log->staged_len = part->payload_len;
     log->staged_parts = part->part + 1;
@@ -74,7 +86,8 @@ enum status cloud_part(struct cloud *cloud, struct node_row *node, const struct 
         return ST_OK;
     }
     cloud_owe_ack(cloud, node);
-    if (part->sequence <= log.head.sequence) return ST_OK;
+    /* Of a frozen log they may belong to another branch. */
+    if (part->sequence <= log.head.sequence && !log.frozen) return ST_OK;
     TRY(cloud_log_ensure(cloud, &log, &ok));
     if (!ok) return ST_OK;
     TRY(STORE(cloud, log_save, &log, &log.head)); /* nobody else has moved it meanwhile */
@@ -102,12 +115,13 @@ enum status cloud_parts_check(struct cloud *cloud, const struct log_row *log,
         return ST_OK;
     }
     if (!whole) return ST_OK;
+    const int64_t place = cloud_parts_place(log, header->sequence);
     hasher_begin(cloud->hasher);
     for (uint32_t part = 0; part < count; part++) {
         cloud->payload.size = 0;
         cloud->payload.overflow = false;
         const enum status status =
-            STORE(cloud, part_get, log->id, header->sequence, part, &cloud->payload);
+            STORE(cloud, part_get, place, header->sequence, part, &cloud->payload);
         if (status != ST_OK) {
             (void)hasher_end(cloud->hasher);
             return status == ST_NOT_FOUND || status == ST_TOO_LARGE ? ST_TAMPERED : status;

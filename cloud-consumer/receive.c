@@ -73,8 +73,7 @@ static bool topic_takes(enum topic_id topic, enum frame_kind kind)
 static bool is_consumers_own(const struct cloud *cloud, struct bytes topic)
 {
     struct topic_parts parts;
-    return topic_parse(cloud->topic_root, topic, &parts) == ST_OK &&
-           parts.id == TOPIC_CLOUD_STATUS;
+    return topic_parse(cloud->topic_root, topic, &parts) == ST_OK && parts.id == TOPIC_CLOUD_STATUS;
 }
 
 /* REFUSAL_COUNT: nothing is wrong. */

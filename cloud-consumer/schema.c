@@ -65,6 +65,9 @@ static const char side_tables[] =
     "CREATE TABLE evidence_range (log INTEGER NOT NULL, kind INTEGER NOT NULL,"
     " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
     " PRIMARY KEY (log, kind, first_seq)) WITHOUT ROWID;"
+    "CREATE TABLE evidence_fork_part (id INTEGER PRIMARY KEY, fork INTEGER NOT NULL,"
+    " part INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX evidence_fork_part_place ON evidence_fork_part (fork, part);"
     "CREATE TABLE evidence_tip (id INTEGER PRIMARY KEY, log INTEGER NOT NULL,"
     " sequence INTEGER NOT NULL, hash BLOB NOT NULL);"
     "CREATE UNIQUE INDEX evidence_tip_place ON evidence_tip (log, sequence, hash);"
@@ -86,6 +89,7 @@ static const char guards[] =
     IMMUTABLE("evidence_loss")
     IMMUTABLE("evidence_type")
     IMMUTABLE("evidence_fork")
+    IMMUTABLE("evidence_fork_part")
     IMMUTABLE("evidence_rejected")
     IMMUTABLE("evidence_readmitted")
     IMMUTABLE("evidence_payload")

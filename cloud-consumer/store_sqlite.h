@@ -90,6 +90,10 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
     X(SQL_FORK_ADD,                                                                                \
       "INSERT OR IGNORE INTO evidence_fork VALUES (NULL, ?1, ?9, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")     \
     X(SQL_FORK_HAS, "SELECT 1 FROM evidence_fork WHERE log = ?1 AND sequence = ?2 AND hash = ?3")  \
+    X(SQL_FORK_PARTS,                                                                              \
+      "INSERT INTO evidence_fork_part SELECT NULL, f.id, p.part, p.bytes FROM evidence_fork f"     \
+      " JOIN evidence_part p ON p.log = ?4 AND p.sequence = ?2"                                    \
+      " WHERE f.log = ?1 AND f.sequence = ?2 AND f.hash = ?3")                                     \
     X(SQL_REJECTED_ADD,                                                                            \
       "INSERT OR IGNORE INTO evidence_rejected VALUES (NULL, ?1, ?9, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
     X(SQL_REJECTED_HAS, "SELECT 1 FROM evidence_rejected WHERE log = ?1 AND sequence = ?2"         \

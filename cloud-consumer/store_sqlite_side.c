@@ -101,6 +101,17 @@ static enum status fork_has(struct evidence_store *store, int64_t log, uint64_t 
     return has_row(row, out);
 }
 
+static enum status fork_parts(struct evidence_store *store, int64_t log, uint64_t sequence,
+                              const struct digest *hash, int64_t place)
+{
+    struct statement *const keep = sqlite_statement(store, SQL_FORK_PARTS);
+    bind_i64(keep, 1, log);
+    bind_i64(keep, 2, (int64_t)sequence);
+    bind_blob(keep, 3, bytes_of(hash->bytes, DIGEST_SIZE));
+    bind_i64(keep, 4, place);
+    return statement_run(keep);
+}
+
 static void bind_tip(struct statement *statement, int64_t log, const struct branch_tip *tip)
 {
     bind_i64(statement, 1, log);
@@ -253,6 +264,7 @@ void sqlite_side_verbs(struct evidence_store_verbs *verbs)
     verbs->pending_drop = pending_drop;
     verbs->fork_add = fork_add;
     verbs->fork_has = fork_has;
+    verbs->fork_parts = fork_parts;
     verbs->tip_add = tip_add;
     verbs->tip_extend = tip_extend;
     verbs->tip_before = tip_before;

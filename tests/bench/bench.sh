@@ -33,7 +33,13 @@ per() { awk -v a="$1" -v b="$2" -v f="${3:-%.1f}" 'BEGIN { printf f, (b > 0 ? a 
 disk_bytes() { du -sb "$1" | cut -f 1; }
 
 # Processor time of a process so far, in milliseconds.
-cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / hz) }' "/proc/$1/stat"; }
+cpu_ms()
+{
+    awk -v hz="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / hz) }' \
+        "/proc/${PID_OF[$1]}/stat"
+}
+peak_mib() { per "$(peak_kib "$1")" 1024; }
+us_each() { per "${1}000" "$2" %.2f; } # milliseconds, entries
 
 # ---- append and local: what a publisher sees ----
 
@@ -48,15 +54,14 @@ edge_alone() # node: an edge whose cloud is away
 
 part_append()
 {
-    local n out file="$SCRATCH/append.jsonl" started ended
+    local n out file="$SCRATCH/append.jsonl" started ended rate
+    local -a bar
     edge_alone append
     for n in 1 64; do
         out=$("$BIN/bench/bench_append" --dir "$SCRATCH/append" --connections $n \
             --seconds "$SECONDS_EACH")
-        case $n in
-        64) result append "socket, 64 publishers" "$(field per_second <<<"$out")" "entries/s" ">=" 40000 ;;
-        *) result append "socket, $n publisher" "$(field per_second <<<"$out")" "entries/s" ;;
-        esac
+        if [ $n = 64 ]; then bar=(">=" 40000); else bar=(); fi
+        result append "socket, $n at a time" "$(field per_second <<<"$out")" "entries/s" "${bar[@]}"
         result append "socket, $n: receipt p50" "$(field p50_ms <<<"$out")" "ms"
         result append "socket, $n: receipt p99" "$(field p99_ms <<<"$out")" "ms"
     done
@@ -64,19 +69,22 @@ part_append()
     started=${EPOCHREALTIME/./}
     "$EDGE" append --dir "$SCRATCH/append" --type ais --lines "$file" >/dev/null
     ended=${EPOCHREALTIME/./}
-    result append "--lines, one file" "$(per $SMALL $((ended - started))e-6 %.0f)" "entries/s" ">=" 40000
-    result append "edge peak memory" "$(per "$(peak_kib append)" 1024)" "MiB" "<=" 16
+    rate=$(per $SMALL $((ended - started))e-6 %.0f)
+    result append "--lines, one file" "$rate" "entries/s" ">=" 40000
+    result append "edge peak memory" "$(peak_mib append)" "MiB" "<=" 16
     stop append
     started=${EPOCHREALTIME/./}
     "$EDGE" append --dir "$SCRATCH/append" --type ais --lines "$file" >/dev/null
     ended=${EPOCHREALTIME/./}
-    result append "--lines, no daemon" "$(per $SMALL $((ended - started))e-6 %.0f)" "entries/s"
+    rate=$(per $SMALL $((ended - started))e-6 %.0f)
+    result append "--lines, no daemon" "$rate" "entries/s"
     rm -rf "${SCRATCH:?}/append"
 }
 
 part_local()
 {
     local shape out n w
+    local -a bar
     broker_start local-broker
     edge_alone local-edge local-broker
     within 10 test_field local-edge local_link online || die "the local broker is not joined"
@@ -84,13 +92,12 @@ part_local()
         n=${shape%:*} w=${shape#*:}
         out=$("$BIN/bench/bench_publish" --port "${PORT_OF[local-broker]}" --publishers "$n" \
             --window "$w" --count 60000 --seconds "$SECONDS_EACH" || true)
-        case $n in
-        64) result local "broker, $n publishers, window $w" "$(field per_second <<<"$out")" "receipts/s" ">=" 8000 ;;
-        *) result local "broker, $n publisher, window $w" "$(field per_second <<<"$out")" "receipts/s" ;;
-        esac
+        if [ "$n" = 64 ]; then bar=(">=" 8000); else bar=(); fi
+        result local "broker, publishers $n, window $w" "$(field per_second <<<"$out")" \
+            "receipts/s" "${bar[@]}"
         result local "broker, $n x $w: receipt p99" "$(field p99_ms <<<"$out")" "ms"
     done
-    result local "edge peak memory" "$(per "$(peak_kib local-edge)" 1024)" "MiB" "<=" 16
+    result local "edge peak memory" "$(peak_mib local-edge)" "MiB" "<=" 16
     stop local-edge
     stop local-broker
     rm -rf "${SCRATCH:?}/local-edge"
@@ -128,9 +135,10 @@ drain() # label, entries, payload, delay in ms, [bar]
     say "drain $label: $entries entries of 256 bytes, $payload, round trip $delay ms"
     fresh_rig drain "$delay"
     backlog drain "$entries" "$payload"
-    result "$label" "edge disk per entry" "$(per "$(disk_bytes "$SCRATCH/drain")" "$entries")" "bytes"
+    bytes=$(disk_bytes "$SCRATCH/drain")
+    result "$label" "edge disk per entry" "$(per "$bytes" "$entries")" "bytes"
     if [ "$entries" = "$ENTRIES" ] && wanted start; then start_with_backlog drain "$entries"; fi
-    cpu=$(cpu_ms "${PID_OF[drain]}")
+    cpu=$(cpu_ms drain)
     since=${EPOCHREALTIME/./}
     start watch "$BIN/bench/bench_watch" --port "${PORT_OF[cloud-broker]}" --node drain \
         --until "$entries" --since "$since" --seconds 300
@@ -147,12 +155,13 @@ drain() # label, entries, payload, delay in ms, [bar]
     fi
     result "$label" "cloud back to first stored" "$(field first_ms <<<"$out")" "ms" "<=" 1000
     result "$label" "cloud back to all stored" "$(field last_ms <<<"$out")" "ms"
-    result "$label" "edge processor" "$(per $(($(cpu_ms "${PID_OF[drain]}") - cpu))000 "$entries" %.2f)" "us/entry"
-    result "$label" "broker processor" "$(per "$(cpu_ms "${PID_OF[cloud-broker]}")000" "$entries" %.2f)" "us/entry"
-    result "$label" "cloud processor" "$(per "$(cpu_ms "${PID_OF[cloud]}")000" "$entries" %.2f)" "us/entry"
-    result "$label" "edge peak memory" "$(per "$(peak_kib drain)" 1024)" "MiB" "<=" 16
-    result "$label" "broker peak memory" "$(per "$(peak_kib cloud-broker)" 1024)" "MiB"
-    result "$label" "cloud peak memory" "$(per "$(peak_kib cloud)" 1024)" "MiB"
+    cpu=$(($(cpu_ms drain) - cpu))
+    result "$label" "edge processor" "$(us_each "$cpu" "$entries")" "us/entry"
+    result "$label" "broker processor" "$(us_each "$(cpu_ms cloud-broker)" "$entries")" "us/entry"
+    result "$label" "cloud processor" "$(us_each "$(cpu_ms cloud)" "$entries")" "us/entry"
+    result "$label" "edge peak memory" "$(peak_mib drain)" "MiB" "<=" 16
+    result "$label" "broker peak memory" "$(peak_mib cloud-broker)" "MiB"
+    result "$label" "cloud peak memory" "$(peak_mib cloud)" "MiB"
     if [ "$delay" -gt 0 ]; then
         bytes=$(link_bytes link)
         result "$label" "wire, edge to cloud" "$(per "${bytes% *}" "$entries")" "bytes/entry"
@@ -162,14 +171,16 @@ drain() # label, entries, payload, delay in ms, [bar]
     stop drain
     stop cloud
     stop cloud-broker
-    result "$label" "cloud disk per entry" "$(per "$(disk_bytes "$SCRATCH/cloud")" "$entries")" "bytes"
+    bytes=$(disk_bytes "$SCRATCH/cloud")
+    result "$label" "cloud disk per entry" "$(per "$bytes" "$entries")" "bytes"
     # It is linear: the small backlog tells the rate.
     [ "$entries" -le "$SMALL" ] || return 0
     started=${EPOCHREALTIME/./}
     "$CLOUD" evidence verify --dir "$SCRATCH/cloud" >"$SCRATCH/verify.out" ||
         die "verify: $(tail -n 2 "$SCRATCH/verify.out")"
     ended=${EPOCHREALTIME/./}
-    result "$label" "cloud verify, every signature" "$(per "$entries" $((ended - started))e-6 %.0f)" "entries/s"
+    result "$label" "cloud verify, every signature" \
+        "$(per "$entries" $((ended - started))e-6 %.0f)" "entries/s"
 }
 
 # ---- start ----
@@ -182,7 +193,8 @@ start_with_backlog() # node, entries
     out=$("${EDGE_ENV[@]}" "$BIN/bench/bench_start" --dir "$SCRATCH/$1" "$EDGE" run \
         --dir "$SCRATCH/$1" 2>>"$SCRATCH/start.log")
     result start "edge, backlog of $2" "$(field ready_ms <<<"$out")" "ms" "<=" 100
-    result start "edge memory, backlog of $2" "$(per "$(field peak_kib <<<"$out")" 1024)" "MiB" "<=" 16
+    result start "edge memory, backlog of $2" "$(per "$(field peak_kib <<<"$out")" 1024)" "MiB" \
+        "<=" 16
     edge_start "$1" "${SETTINGS[@]}"
 }
 
@@ -216,7 +228,8 @@ part_fsync()
         sleep 0.5
         "$BIN/bench/bench_append" --dir "$SCRATCH/fsync" --connections $n --count 10000 >/dev/null
         stop strace INT
-        syncs=$(awk '$NF ~ /^f(data)?sync$/ { sum += $4 } END { print sum + 0 }' "$SCRATCH/strace.out")
+        syncs=$(awk '$NF ~ /^f(data)?sync$/ { sum += $4 } END { print sum + 0 }' \
+            "$SCRATCH/strace.out")
         result fsync "syncs for 10,000 entries, $n at a time" "$syncs" "syncs"
     done
     stop fsync
@@ -238,7 +251,8 @@ part_baseline()
         "notifications false"
     "$BIN/bench/bench_publish" --port "${PORT_OF[base-edge]}" --no-receipts --topic bench/a \
         --count $SMALL --window 100 >"$SCRATCH/base.fill"
-    result baseline "bridge intake, in memory only" "$(field per_second <"$SCRATCH/base.fill")" "messages/s"
+    result baseline "bridge intake, in memory only" "$(field per_second <"$SCRATCH/base.fill")" \
+        "messages/s"
     since=${EPOCHREALTIME/./}
     start sink "$BIN/bench/bench_sink" --port "${PORT_OF[base-cloud]}" \
         --database "$SCRATCH/base.db" --topic bench/a --count $SMALL --since "$since"
@@ -250,7 +264,7 @@ part_baseline()
     BASELINE=$(field per_second <<<"$out")
     result baseline "bridge drain into SQLite" "$BASELINE" "messages/s"
     result baseline "cloud back to first stored" "$(field first_ms <<<"$out")" "ms"
-    result baseline "edge broker peak memory" "$(per "$(peak_kib base-edge)" 1024)" "MiB"
+    result baseline "edge broker peak memory" "$(peak_mib base-edge)" "MiB"
     stop base-edge
     stop base-cloud
 }
@@ -277,8 +291,10 @@ write_json() # file
         awk -F '\t' '
             function met() { return $5 == ">=" ? ($3 + 0 >= $6 + 0) : ($3 + 0 <= $6 + 0) }
             NR > 1 { printf ",\n" }
-            { printf "  {\"part\": \"%s\", \"what\": \"%s\", \"value\": %s, \"unit\": \"%s\"", $1, $2, $3, $4 }
-            $5 != "" { printf ", \"bar\": \"%s %s\", \"met\": %s", $5, $6, (met() ? "true" : "false") }
+            function text(name, value) { printf "\"%s\": \"%s\", ", name, value }
+            { printf "  {"; text("part", $1); text("what", $2); text("unit", $4) }
+            $5 != "" { text("bar", $5 " " $6); printf "\"met\": %s, ", (met() ? "true" : "false") }
+            { printf "\"value\": %s", $3 }
             { printf "}" }
             END { print "\n ]}" }' "$SCRATCH/results"
     } >"$1"
@@ -298,7 +314,8 @@ if wanted baseline; then part_baseline; fi
 if wanted drain; then
     drain drain-small $SMALL json 0 200000
     DRAIN=$(awk -F '\t' '$1 == "drain-small" && $2 == "drain" { print $3 }' "$SCRATCH/results")
-    [ -z "$BASELINE" ] || result baseline "drain here over bridge drain" "$(per "$DRAIN" "$BASELINE" %.2f)" "times"
+    [ -z "$BASELINE" ] || result baseline "drain here over bridge drain" \
+        "$(per "$DRAIN" "$BASELINE" %.2f)" "times"
     drain drain-random $SMALL random 0
     drain drain-large "$ENTRIES" json 0 200000
 fi

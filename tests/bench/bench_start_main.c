@@ -64,7 +64,7 @@ static long peak_kib(pid_t pid)
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     FILE *file = fopen(path, "r");
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        if (sscanf(line, "VmHWM: %ld", &kib) == 1) break;
+        if (strncmp(line, "VmHWM:", 6) == 0) kib = strtol(line + 6, NULL, 10);
     }
     if (file != NULL) fclose(file);
     return kib;

@@ -5,8 +5,8 @@
 #
 # Without FILE: three edges and a scenario of its own; two edges are fed by MQTT publishers through
 # brokers of their own, the third by "append --lines". With FILE: one edge for each station, all fed
-# by "append --lines". Everything runs on loopback ports in a scratch folder. The exit code is 0 only
-# when nothing was lost and nothing is there twice, counted from the publishers' own lines.
+# by "append --lines". Everything runs on loopback ports in a scratch folder. The exit code is 0
+# only when nothing was lost and nothing is there twice, counted from the publishers' own lines.
 set -eu
 . "$(dirname "$0")/../integration/lib.sh"
 
@@ -89,7 +89,8 @@ make_scenario()
             >"$SCRATCH/half/$node.jsonl"
     done
     # The busiest station has the accident.
-    VICTIM=$(wc -l "$SCRATCH"/all/*.jsonl | sort -rn | sed -n 's/.*all\/\(.*\)\.jsonl$/\1/p' | head -n 1)
+    VICTIM=$(wc -l "$SCRATCH"/all/*.jsonl | sort -rn | sed -n 's/.*all\/\(.*\)\.jsonl$/\1/p' |
+        head -n 1)
 }
 
 start_world()
@@ -161,7 +162,8 @@ mishaps()
     sleep 0.2
     edge_start "$VICTIM"
     feed_all all
-    note "Its publisher repeated what had no receipt. All $(lines_of "$SCRATCH"/all/*.jsonl) reports have one."
+    note "Its publisher repeated what had no receipt." \
+        "All $(lines_of "$SCRATCH"/all/*.jsonl) reports have one."
 
     step "The cloud's broker is killed, and everything that it kept on its disk is deleted."
     crash cloud-broker
@@ -183,7 +185,7 @@ mishaps()
 verify_all()
 {
     local node
-    step "Every log is verified, on each edge and in the cloud: each hash, signature, link, tree root."
+    step "Every log is verified, on each edge and in the cloud: each hash, signature, link, root."
     for node in $NODES; do
         "$EDGE" verify --dir "$SCRATCH/$node" >"$SCRATCH/$node.verified" 2>&1 ||
             die "$node: $(tail -n 1 "$SCRATCH/$node.verified")"
@@ -191,7 +193,8 @@ verify_all()
     "$CLOUD" evidence verify --dir "$SCRATCH/cloud" >"$SCRATCH/cloud.verified" 2>&1 ||
         die "cloud: $(tail -n 1 "$SCRATCH/cloud.verified")"
     note "All $(($(wc -w <<<"$NODES") + 1)) verifications end with exit code 0. The cloud's says:" \
-        $(awk -F ': *' '{ printf "%s%s %s", (NR > 1 ? ", " : ""), $2, $1 }' "$SCRATCH/cloud.verified").
+        "$(awk -F ': *' '{ printf "%s%s %s", (NR > 1 ? ", " : ""), $2, $1 }' \
+            "$SCRATCH/cloud.verified")."
 }
 
 # From the publishers' lines and receipts, and from what the cloud lists: not from any counter.
@@ -221,7 +224,7 @@ count_all()
 third_party()
 {
     local node=$VICTIM sequence=4 folder=$SCRATCH/third part
-    step "A third party checks one entry ($node, sequence $sequence) with sha256sum and openssl alone."
+    step "A third party checks entry $sequence of $node with sha256sum and openssl alone."
     mkdir "$folder"
     for part in header signature payload; do
         "$CLOUD" evidence show --dir "$SCRATCH/cloud" "$node" $sequence --raw $part >"$folder/$part"
@@ -282,7 +285,8 @@ tamper()
         fi
         "${verb[@]}" --dir "$SCRATCH/forged" >"$SCRATCH/forged.log" 2>&1 || code=$?
         [ $code = 1 ] || die "verify ended with $code on the forged copy of $name"
-        note "$name: verify ends with exit code 1: $(grep -v '^$' "$SCRATCH/forged.log" | tail -n 1)"
+        note "$name: verify ends with exit code 1 and says:" \
+            "$(grep -v '^$' "$SCRATCH/forged.log" | tail -n 1 | sed 's/^[a-z-]*: //')"
         rm -r "$SCRATCH/forged"
     done
 }
@@ -314,7 +318,7 @@ tamper
 table
 if [ "$LOST" != 0 ] || [ "$DUPLICATED" != 0 ] || [ "$BROKEN_RECEIPTS" != 0 ] ||
     [ "$ACCEPTED" != "$STORED" ]; then
-    echo "FAILED: $LOST lost, $DUPLICATED duplicated, $BROKEN_RECEIPTS receipts without their entry."
+    echo "FAILED: $LOST lost, $DUPLICATED duplicated, $BROKEN_RECEIPTS receipts without entry."
     exit 1
 fi
 echo "Nothing was lost, and nothing is there twice."

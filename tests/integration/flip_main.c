@@ -3,8 +3,8 @@
  *   flip FILE NEEDLE OFFSET [BIT]
  * NEEDLE is hexadecimal; the bit 0..7 (default 0) of the byte OFFSET bytes after the start of the
  * needle is flipped (OFFSET may be negative), at every place where the needle occurs: a database
- * leaves old copies of its rows in unused parts of its pages. NEEDLE "-" stands for the start of the
- * file. Prints the offset of each byte. Exit code 3 when the needle or the byte is not there. */
+ * leaves old copies of its rows in unused parts of its pages. NEEDLE "-" stands for the start of
+ * the file. Prints the offset of each byte. Exit code 3 when there is no such needle or byte. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* json_main.c - reads JSON strictly and prints fields of it, for scripts.
  *
  *   json [FIELD...] < DOCUMENTS
- * stdin holds any number of JSON objects, or arrays of objects, one after the other. For each object
- * one line: the values of the fields, parted by tabs; "a.b" goes down, "a.2" into an array; a field
- * that is not there is "-", null is "null". Without fields it prints the number of objects.
+ * stdin holds any number of JSON objects, or arrays of objects, one after the other. For each
+ * object one line: the values of the fields, parted by tabs; "a.b" goes down, "a.2" into an array;
+ * a field that is not there is "-", null is "null". Without fields it prints the number of objects.
  * Exit code 65 when stdin is not such JSON, or is empty. */
 #include <jansson.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 # integration tests, the demo and the bench.
 #
 # Everything started here is remembered by name and ended by process id when the script ends; the
-# scratch folder goes with it (KEEP=1 keeps it). A process is started with start NAME COMMAND..., its
-# output goes to $SCRATCH/NAME.log. HOLDFAST_BUILD says where the programs are.
+# scratch folder goes with it (KEEP=1 keeps it). A process is started with start NAME COMMAND...;
+# its output goes to $SCRATCH/NAME.log. HOLDFAST_BUILD says where the programs are.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BIN=${HOLDFAST_BUILD:-$ROOT/build/release}
@@ -308,7 +308,8 @@ line_hashes() # file...
 {
     local folder
     folder=$(mktemp -d "$SCRATCH/lines.XXXXXX")
-    cat "$@" | awk -v folder="$folder" '{ file = folder "/" NR; printf "%s", $0 >file; close(file) }'
+    cat "$@" | awk -v folder="$folder" \
+        '{ file = folder "/" NR; printf "%s", $0 >file; close(file) }'
     find "$folder" -type f -print0 | xargs -0 -r sha256sum | cut -c 1-64 | sort
     rm -rf "$folder"
 }

@@ -4,7 +4,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 
-settings_file() { find "$SCRATCH/$1" -maxdepth 1 \( -name '*.ini' -o -name '*.conf' \) | head -n 1; }
+settings_file() { find "$SCRATCH/$1" -maxdepth 1 -name '*.ini' | head -n 1; }
 database() { find "$SCRATCH/$1" -maxdepth 1 -name '*.db' | head -n 1; }
 
 with_setting() # folder, program, lines of settings...: runs the program with them
@@ -64,7 +64,8 @@ done
 # ---- directory and key ----
 refuses "a directory that is not there" 3 "nowhere|||init" "$EDGE" run --dir "$SCRATCH/nowhere"
 mkdir "$SCRATCH/empty"
-ok "a directory without a node is refused" not_zero_and_says "init" "$EDGE" run --dir "$SCRATCH/empty"
+ok "a directory without a node is refused" not_zero_and_says "init" \
+    "$EDGE" run --dir "$SCRATCH/empty"
 ok "a file in place of a directory is refused" not_zero_and_says "directory" \
     "$EDGE" run --dir "$SCRATCH/small"
 ok "a cloud's directory is not an edge's" not_zero_and_says "$SCRATCH/cloud" \
@@ -127,11 +128,12 @@ is "and it stops with exit code 0" "$EXIT_CODE" 0
 
 # ---- what is handed in ----
 head -c $((16 * 1024 * 1024 + 1)) /dev/zero >"$SCRATCH/huge"
-refuses "a payload over 16 MiB" 66 "16" "$EDGE" append --dir "$SCRATCH/one" --type film "$SCRATCH/huge"
+refuses "a payload over 16 MiB" 66 "16" "$EDGE" append --dir "$SCRATCH/one" --type film \
+    "$SCRATCH/huge"
 refuses "a file that is not there" 3 "absent" "$EDGE" append --dir "$SCRATCH/one" --type film \
     "$SCRATCH/absent"
-refuses "a type that is no name" 2 "bad type" "$EDGE" append --dir "$SCRATCH/one" --type "bad type" \
-    "$SCRATCH/small"
+refuses "a type that is no name" 2 "bad type" "$EDGE" append --dir "$SCRATCH/one" \
+    --type "bad type" "$SCRATCH/small"
 refuses "a priority that is none" 2 "priority" "$EDGE" append --dir "$SCRATCH/one" --type note \
     --priority 6 "$SCRATCH/small"
 head -c 70000 /dev/zero | tr '\0' x >"$SCRATCH/long-line"
@@ -141,7 +143,8 @@ ok "a line over 63 KiB is taken or refused with its number" \
 
 # ---- the clock ----
 if command -v faketime >/dev/null; then
-    ok "a clock before the build date is no reason to refuse evidence" faketime '2001-01-01 00:00:00' \
+    ok "a clock before the build date is no reason to refuse evidence" \
+        faketime '2001-01-01 00:00:00' \
         "$EDGE" append --dir "$SCRATCH/one" --type note --json "$SCRATCH/small"
     "$EDGE" append --dir "$SCRATCH/one" --type note --json "$SCRATCH/small" >"$SCRATCH/receipt"
     OLD=$(($(json sequence <"$SCRATCH/receipt") - 1))

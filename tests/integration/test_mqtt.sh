@@ -39,7 +39,8 @@ replay_elsewhere()
     sleep 0.3
     "$EDGE" append --dir "$SCRATCH/one" --type note "$SCRATCH/small" >/dev/null
     wait $listener || return 1
-    mosquitto_pub -V 5 -p "${PORT_OF[cloud-broker]}" -q 1 -t hf/v1/two/up/evidence -f "$SCRATCH/frame"
+    mosquitto_pub -V 5 -p "${PORT_OF[cloud-broker]}" -q 1 -t hf/v1/two/up/evidence \
+        -f "$SCRATCH/frame"
 }
 
 refused_frames() { "$CLOUD" status --dir "$SCRATCH/cloud" --json | json "$1"; }

@@ -21,7 +21,8 @@ all_is_there() # once, and whole
 {
     diff <(line_hashes "$SCRATCH"/published/*) <(cloud_hashes --node one) >"$SCRATCH/difference" &&
         return 0
-    echo "lost $(grep -c '^<' "$SCRATCH/difference"), duplicated $(grep -c '^>' "$SCRATCH/difference")"
+    echo "lost: $(grep -c '^<' "$SCRATCH/difference")"
+    echo "duplicated: $(grep -c '^>' "$SCRATCH/difference")"
     return 1
 }
 

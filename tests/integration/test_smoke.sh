@@ -63,8 +63,10 @@ cloud_init
 edge_init one
 edge_init two
 is "the key file is for its owner alone" "$(stat -c %a "$SCRATCH/one/key")" 600
-ok "init prints the node's enrolment line" grep -q '^holdfast-node-1 one ' <(key_line "$SCRATCH/one.key")
-ok "init prints the cloud's key line" grep -q '^holdfast-cloud-1 cloud ' <(key_line "$SCRATCH/cloud.key")
+ok "init prints the node's enrolment line" \
+    grep -q '^holdfast-node-1 one ' <(key_line "$SCRATCH/one.key")
+ok "init prints the cloud's key line" \
+    grep -q '^holdfast-cloud-1 cloud ' <(key_line "$SCRATCH/cloud.key")
 refuses "a second init refuses to replace the key" 73 "one" \
     "$EDGE" init --dir "$SCRATCH/one" --node one
 edge_links one cloud-broker -
@@ -148,6 +150,7 @@ stop cloud
 is "the consumer stops with exit code 0" "$EXIT_CODE" 0
 ok "status works without a daemon" "$EDGE" status --dir "$SCRATCH/one" --json
 ok "verify works without a daemon" "$EDGE" verify --dir "$SCRATCH/one"
-ok "the cloud lists without a daemon" "$CLOUD" evidence list --dir "$SCRATCH/cloud" --node one --json
+ok "the cloud lists without a daemon" \
+    "$CLOUD" evidence list --dir "$SCRATCH/cloud" --node one --json
 ok "the cloud verifies without a daemon" "$CLOUD" evidence verify --dir "$SCRATCH/cloud"
 tap_end

@@ -106,7 +106,8 @@ SIGNATURE=$(hex_of "$SCRATCH/signature")
 PAYLOAD=$(head -c 60 "$SCRATCH/payload" | od -An -v -tx1 | tr -d ' \n')
 LARGE=$(tail -c 100000 "$SCRATCH/large" | head -c 40 | od -An -v -tx1 | tr -d ' \n')
 for place in 0 16 18 22 23 24 56 79 80 88 96 100 104 112 127 128 160 191; do
-    ok "edge: a bit of header byte $place is found" flip_is_found edge "$HEADER" $place $((place % 8))
+    ok "edge: a bit of header byte $place is found" \
+        flip_is_found edge "$HEADER" $place $((place % 8))
 done
 for place in 0 31 32 63; do
     ok "edge: a bit of signature byte $place is found" flip_is_found edge "$SIGNATURE" $place
@@ -130,7 +131,8 @@ if command -v sqlite3 >/dev/null; then
     ok "edge: a missing last entry is found" sql_is_found edge \
         "DELETE FROM evidence WHERE position = (SELECT max(position) FROM evidence)"
     ok "edge: an exchanged payload is found" sql_is_found edge \
-        "UPDATE evidence SET payload = (SELECT payload FROM evidence e WHERE e.position = evidence.position + 1)
+        "UPDATE evidence SET payload =
+         (SELECT payload FROM evidence e WHERE e.position = evidence.position + 1)
          WHERE position = (SELECT max(position) - 30 FROM evidence)"
     ok "cloud: a missing run is found" sql_is_found cloud \
         "DELETE FROM evidence_run WHERE id = (SELECT min(id) FROM evidence_run)"

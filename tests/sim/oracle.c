@@ -92,8 +92,8 @@ static void note_promise(struct oracle *oracle, const struct ack_log *said)
 static void note_store(struct oracle *oracle, const struct store_id *store)
 {
     if (oracle->has_store && store_id_equal(store, &oracle->store)) return;
-    if (!oracle->has_store || oracle->store_may_change) {
-        oracle->store_may_change = oracle->store_may_change && !oracle->has_store;
+    if (!oracle->has_store || oracle->store_changes > 0) {
+        if (oracle->has_store) oracle->store_changes--;
         oracle->has_store = true;
         oracle->store = *store;
         return;
@@ -155,8 +155,10 @@ void oracle_restored(struct oracle *oracle, struct sim_node *node)
 {
     if (node->is_cloud) {
         oracle_expect(oracle, TROUBLE_ALARM);
-        oracle->has_store = false; /* it may begin with the older copy's, and then draw its own */
-        oracle->store_may_change = true;
+        /* It may begin with the older copy's id and then draw its own, anew for each id that it
+         * gave itself after an earlier restore and does not remember any more. */
+        oracle->has_store = false;
+        oracle->store_changes = 1 + oracle->cloud_restores++;
         oracle->promise_count = 0;
         return;
     }

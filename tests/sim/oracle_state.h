@@ -44,7 +44,9 @@ struct oracle {
     size_t receipt_count, receipt_capacity;
     struct promise *promises;
     size_t promise_count, promise_capacity;
-    bool has_store, store_may_change;
+    bool has_store;
+    unsigned cloud_restores;
+    unsigned store_changes; /* that are lawful still */
     struct store_id store;
     unsigned troubles; /* a set of enum trouble: lawful in this world */
 };

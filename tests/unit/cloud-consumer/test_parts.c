@@ -161,6 +161,37 @@ static void test_parts_of_another_log_give_way_when_the_room_is_short(void **sta
     rig_log_close(&second);
 }
 
+/* Both branches of a fork have a large payload at the same place: each is kept. */
+static void test_fork_a_large_payload_of_the_other_branch_is_kept_too(void **state)
+{
+    (void)state;
+    static struct rig_log clone;
+    static uint8_t other_memory[LARGE];
+    const struct bytes other = {other_memory, LARGE - 1};
+    memset(other_memory, 0x5A, sizeof other_memory);
+    cloud_rig_hello(&rig, &log_1, BYTES_EMPTY);
+    cloud_rig_send_parts(&rig, &log_1, 4, large, 0, PARTS);
+    cloud_rig_send_run(&rig, &log_1, 4, 4);
+    clone = log_1;
+    clone.count = 3;
+    clone.head = (struct chain_head){3, log_1.entries[2].hash, 0};
+    rig_log_parts(&clone, other);
+    struct range_request range;
+    cloud_rig_send_run(&rig, &clone, 4, 4);
+    assert_true(cloud_rig_range(&rig, &range)); /* not filed without its parts */
+    assert_int_equal(cloud_rig_ack(&rig, &log_1)->state, ACK_LOG_FROZEN);
+    cloud_rig_send_parts(&rig, &clone, 4, other, 0, PARTS);
+    cloud_rig_send_run(&rig, &clone, 4, 4);
+    const struct ack_log *const ack = cloud_rig_ack(&rig, &log_1);
+    assert_int_equal(ack->tips.count, 1);
+    assert_true(digest_equal(&rig.ack->tips[ack->tips.first].hash, &clone.entries[3].hash));
+    assert_int_equal(
+        cloud_rig_sql_number(&rig, "SELECT SUM(LENGTH(bytes)) FROM evidence_fork_part"), LARGE - 1);
+    assert_int_equal(cloud_rig_sql_number(&rig, "SELECT SUM(LENGTH(bytes)) FROM evidence_part"),
+                     LARGE);
+    assert_int_equal(cloud_rig_sql_number(&rig, "SELECT staged_bytes FROM node"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +204,7 @@ int main(void)
         T(test_a_transfer_that_went_wrong_once_is_made_good),
         T(test_staged_bytes_of_a_node_are_bounded),
         T(test_parts_of_another_log_give_way_when_the_room_is_short),
+        T(test_fork_a_large_payload_of_the_other_branch_is_kept_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
