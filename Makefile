@@ -228,7 +228,7 @@ unit: $(UNIT_TESTS) $(if $(ROOM),,$(SCENARIO_TESTS)) ## unit tests; ROOM=common/
 	@$(RUN) --build $(BUILD) $(UNIT_TESTS) $(UNIT_SCRIPTS) \
 		$(if $(ROOM),,$(SCENARIO_TESTS)) $(TIDY_TESTS)
 
-vectors-accept: $(UNIT_TESTS) $(SCENARIO_TESTS) ## write the golden vectors anew; read the diff before you commit
+vectors-accept: $(UNIT_TESTS) $(SCENARIO_TESTS) ## write the golden vectors anew; read the diff
 	@HOLDFAST_ACCEPT_VECTORS=1 $(RUN) --build $(BUILD) $(UNIT_TESTS) $(SCENARIO_TESTS)
 
 sim: $(SWARM) ## simulated worlds: SEED= first seed, N= how many

@@ -125,8 +125,8 @@ MUST_USE enum status evidence_log_flush(struct edge *edge);
 /* The newest checkpoint, signed now if entries came after the last one. Only after a flush. */
 MUST_USE enum status evidence_log_checkpoint(struct edge *edge, struct checkpoint *out);
 
-/* Leave the open log (with a CLOSE, unless its tree is lost) and begin a new one whose GENESIS names it and why. The first log of a
- * node has no previous one: row.id is 0 then. */
+/* Leave the open log (with a CLOSE, unless its tree is lost) and begin a new one whose GENESIS
+ * names it and why. The first log of a node has no previous one: row.id is 0 then. */
 MUST_USE enum status evidence_log_start(struct edge *edge, const char *reason);
 MUST_USE enum status evidence_log_set_state(struct edge *edge, struct log_row *log,
                                             enum log_state state);

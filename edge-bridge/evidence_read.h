@@ -73,8 +73,8 @@ MUST_USE enum status evidence_read_newest_log(struct edge *edge, struct log_row 
 /* The log with the least id above after_id, stuck ones too; ST_NOT_FOUND at the end. */
 MUST_USE enum status evidence_read_next_log(struct edge *edge, int64_t after_id,
                                             struct log_row *out);
-/* The oldest log after after_id with entries not delivered that can be sent; ST_NOT_FOUND when there
- * is none. */
+/* The oldest log after after_id with entries not delivered that can be sent; ST_NOT_FOUND when
+ * there is none. */
 MUST_USE enum status evidence_read_pending_log(struct edge *edge, int64_t after_id,
                                                struct log_row *out);
 

@@ -109,7 +109,7 @@ static inline bool evidence_is_control(uint16_t type)
 void evidence_header_encode(const struct evidence_header *header, struct header_bytes *out);
 
 /* Strict: see "valid iff" above. Errors: ST_MALFORMED. What the fields mean is judged by
- * evidence_understood, because an entry of a later version must be decodable to be kept as poison. */
+ * evidence_understood: an entry of a later version must be decodable to be kept as poison. */
 MUST_USE enum status evidence_header_decode(struct bytes bytes, struct evidence_header *out);
 
 /* False for an unknown critical control type, an unknown codec, an unknown flag or a priority above

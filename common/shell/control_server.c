@@ -183,7 +183,7 @@ static void client_read(struct control_server *server, struct client *client)
             return;
         }
         input->end += (size_t)got;
-        /* All there was, and epoll tells of more; only a length that nobody may send is judged now. */
+        /* All there was; epoll tells of more. A length that nobody may send is judged now. */
         if ((size_t)got < room && control_frame_at(input, 0, &message, NULL) != ST_TOO_LARGE)
             return;
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -58,6 +59,9 @@ void loop_block_signals(void)
     const sigset_t set = loop_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* Paho 1.3.12 would send every connection, loopback too, through these. */
+    unsetenv("http_proxy");
+    unsetenv("https_proxy");
 }
 
 static bool watch(struct loop *loop, int fd, enum ready which)

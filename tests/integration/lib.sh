@@ -402,6 +402,8 @@ no_signal() # command...
 
 tap_end()
 {
+    local deaths='broken invariant|Sanitizer|runtime error|a fault in this program'
+    is "no process died of a fault of its own" "$(cd "$SCRATCH" && grep -lE "$deaths" -- *.log)" ""
     echo "1..$TESTS"
     [ "$FAILURES" -eq 0 ]
 }

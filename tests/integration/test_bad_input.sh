@@ -142,7 +142,8 @@ ok "a line over 63 KiB is taken or refused with its number" \
     taken_or_says "2" "$EDGE" append --dir "$SCRATCH/one" --type note --lines "$SCRATCH/lines"
 
 # ---- the clock ----
-if command -v faketime >/dev/null; then
+# A program with the address sanitizer cannot run under faketime.
+if faketime '2001-01-01 00:00:00' "$EDGE" --version >/dev/null 2>&1; then
     ok "a clock before the build date is no reason to refuse evidence" \
         faketime '2001-01-01 00:00:00' \
         "$EDGE" append --dir "$SCRATCH/one" --type note --json "$SCRATCH/small"
@@ -157,7 +158,7 @@ if command -v faketime >/dev/null; then
     ok "the log still verifies" "$CLOUD" evidence verify --dir "$SCRATCH/cloud"
     stop one
 else
-    skip "a clock before the build date" "faketime is not installed"
+    skip "a clock before the build date" "faketime is not installed, or cannot run this program"
 fi
 
 # ---- no room on the disk ----

@@ -293,6 +293,23 @@ static void test_a_large_payload_is_accepted_when_whole(void **state)
     assert_int_equal(edge_rig_verb(&rig, "verify"), ST_OK);
 }
 
+static void test_a_large_payload_travels_in_parts_before_its_entry(void **state)
+{
+    (void)state;
+    static uint8_t payload[150 * 1000];
+    hand_in_large(payload, sizeof(payload));
+    assert_int_equal(append_staged(NULL).status, ST_OK);
+    edge_rig_connect(&rig);
+    size_t parts = edge_rig_frame_count(&rig, FRAME_EVIDENCE_PART);
+    for (int i = 0; i < 3; i++) {
+        edge_rig_puback_all(&rig);
+        edge_rig_pass_ms(&rig, 100);
+        edge_rig_wakeup(&rig);
+        parts += edge_rig_frame_count(&rig, FRAME_EVIDENCE_PART);
+    }
+    assert_true(parts >= 1); /* the first window is small: the rest follows the first ack */
+}
+
 static void test_a_large_payload_that_is_not_whole_is_not_accepted(void **state)
 {
     (void)state;
@@ -356,6 +373,7 @@ int main(void)
         CASE(test_a_priority_that_is_none_is_refused),
         CASE(test_a_response_topic_with_wildcards_gets_nothing),
         CASE(test_a_large_payload_is_accepted_when_whole),
+        CASE(test_a_large_payload_travels_in_parts_before_its_entry),
         CASE(test_a_large_payload_that_is_not_whole_is_not_accepted),
         CASE(test_a_payload_over_16_mib_is_refused_at_its_first_part),
         CASE(test_a_repeated_large_payload_is_recognised_and_not_kept_twice),

@@ -53,7 +53,7 @@ static uint64_t sent_from(void)
     return 0;
 }
 
-/* An acknowledgement by the rig's store that names the receipt's log and holds nothing of it yet. */
+/* An acknowledgement that names the receipt's log and holds nothing of it yet. */
 static void ack_begin(struct ack *ack, const struct receipt *receipt, uint64_t counter)
 {
     memset(ack, 0, sizeof(*ack));
@@ -541,36 +541,6 @@ static void test_out_of_order_what_the_cloud_holds_above_is_not_sent_ahead_again
     assert_int_equal(edge_rig_frame_count(&rig, FRAME_EVIDENCE_AHEAD), 0);
 }
 
-static void test_a_large_payload_travels_in_parts_before_its_entry(void **state)
-{
-    (void)state;
-    static uint8_t payload[150 * 1000];
-    for (size_t done = 0; done < sizeof(payload);) {
-        const size_t left = sizeof(payload) - done;
-        const size_t some = left < PART_SIZE ? left : PART_SIZE;
-        struct buf out = buf_of(rig.scratch, 1024 * 1024);
-        part_request_encode(&out, sizeof(payload), bytes_of(payload + done, some));
-        edge_rig_run(
-            &rig, (struct event){.kind = EVENT_REQUEST, .client = 7, .request = buf_bytes(&out)});
-        done += some;
-    }
-    struct buf out = buf_of(rig.scratch, 4096);
-    append_request_begin(&out, BYTES_LITERAL("log"), 3, 1);
-    append_request_item(&out, &(struct append_item){.staged = true});
-    edge_rig_run(&rig,
-                 (struct event){.kind = EVENT_REQUEST, .client = 7, .request = buf_bytes(&out)});
-    edge_rig_connect(&rig);
-    size_t parts = edge_rig_frame_count(&rig, FRAME_EVIDENCE_PART);
-    for (int i = 0; i < 10 && parts < 3; i++) {
-        edge_rig_puback_all(&rig);
-        edge_rig_pass_ms(&rig, 100);
-        edge_rig_wakeup(&rig);
-        parts += edge_rig_frame_count(&rig, FRAME_EVIDENCE_PART);
-    }
-    assert_true(parts >= 1); /* the window is still small: the rest follows the first ack */
-    assert_int_equal(edge_rig_verb(&rig, "verify"), ST_OK);
-}
-
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -604,7 +574,6 @@ int main(void)
         CASE(test_the_window_stays_within_the_brokers_receive_maximum),
         CASE(test_out_of_order_a_critical_entry_overtakes_a_backlog),
         CASE(test_out_of_order_what_the_cloud_holds_above_is_not_sent_ahead_again),
-        CASE(test_a_large_payload_travels_in_parts_before_its_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,7 +355,7 @@ static void test_an_entry_that_no_header_can_say_is_refused(void **state)
     EXPECT_MALFORMED(raw.type = 0);
     EXPECT_MALFORMED(raw.type = 0x10000);
     EXPECT_FINE(raw.type = 0x007E); /* unknown and critical: for the engine to judge */
-    EXPECT_FINE(raw.codec = 2); /* likewise a codec or flag of a later version */
+    EXPECT_FINE(raw.codec = 2);     /* likewise a codec or flag of a later version */
     EXPECT_FINE(raw.flags = 1 << 5);
     EXPECT_MALFORMED(raw.codec = 0x10000);
     EXPECT_MALFORMED(raw.flags = 0x10000);
