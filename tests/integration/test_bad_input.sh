@@ -83,7 +83,7 @@ refuses "a node name that is none" 2 "Bad Name" "$EDGE" init --dir "$SCRATCH/x" 
 refuses "a reserved node name" 2 "cloud" "$EDGE" init --dir "$SCRATCH/x" --node cloud
 ok "and no directory was made for them" test ! -e "$SCRATCH/x"
 ok "a key line that is none is refused" not_zero_and_says "key" \
-    "$EDGE" trust --dir "$SCRATCH/one" "holdfast-cloud-1 cloud xxx yyy"
+    "$EDGE" trust --dir "$SCRATCH/one" "holdfast-cloud-1 cloud abc def"
 ok "a node's line is not a cloud's" not_zero_and_says "cloud" \
     "$EDGE" trust --dir "$SCRATCH/one" "$(key_line "$SCRATCH/one.key")"
 ok "an enrolment line with a changed key is refused" not_zero_and_says "line|key" \
