@@ -11,8 +11,6 @@
 #include "edge-bridge/edge_state.h"
 #include "edge-bridge/schema.h"
 
-enum { STORED_LEVEL_MIN = 8 };
-
 static const char *const sql[LOG_STATEMENT_COUNT] = {
     [LOG_INSERT_ENTRY] = "INSERT INTO evidence(position, priority, form, header, signature, leaf,"
                          " payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -5,8 +5,6 @@
 
 #include "edge-bridge/edge_state.h"
 
-enum { STORED_LEVEL_MIN = 8 }; /* nodes of 256 entries and more are stored, see evidence_log.c */
-
 #define LOG_COLUMNS                                                                                \
     "id, log_id, base, state, head_sequence, head_hash, head_hlc, type_count, acked, delivered,"   \
     " created_ms"
@@ -293,4 +291,18 @@ enum status evidence_read_range_nodes(struct edge *edge, const struct log_row *l
         begin += width;
     }
     return ST_OK;
+}
+
+enum status evidence_cross_range(struct edge *edge, const struct log_row *log, uint64_t from,
+                                 uint64_t to, struct tree *tree, struct digest *hash)
+{
+    struct digest nodes[LOSS_NODES_MAX];
+    uint8_t levels[LOSS_NODES_MAX];
+    size_t count;
+    const struct tree_sink nobody = {0};
+    TRY(evidence_read_range_nodes(edge, log, from, to, nodes, &count));
+    INVARIANT(tree_range_levels(from - 1, to, levels) == count);
+    for (size_t i = 0; i < count; i++)
+        tree_append_subtree(tree, edge->hasher, levels[i], &nodes[i], &nobody);
+    return evidence_read_hash(edge, log, to, hash);
 }

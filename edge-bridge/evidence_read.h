@@ -30,6 +30,9 @@ struct log_row {
     int64_t created_ms;
 };
 
+/* Subtrees of 2^8 entries and more are stored as nodes; what is below is hashed from leaves. */
+enum { STORED_LEVEL_MIN = 8 };
+
 enum row_damage {
     ROW_GOOD,
     ROW_PAYLOAD_BAD, /* header and signature are whole, the payload is not what was signed */
@@ -106,5 +109,11 @@ MUST_USE enum status evidence_read_tree(struct edge *edge, const struct log_row 
 MUST_USE enum status evidence_read_range_nodes(struct edge *edge, const struct log_row *log,
                                                uint64_t from, uint64_t to, struct digest *nodes,
                                                size_t *count);
+
+/* Carries a tree of size from - 1 over the entries from..to by their subtree hashes alone, as over
+ * a range that a LOSS entry closed; *hash is that of entry `to`. */
+MUST_USE enum status evidence_cross_range(struct edge *edge, const struct log_row *log,
+                                          uint64_t from, uint64_t to, struct tree *tree,
+                                          struct digest *hash);
 
 #endif

@@ -182,15 +182,8 @@ static enum status skip_lost_range(struct edge *edge, struct effects *effects, b
     statement_reset(statement);
     TRY(send_loss_ahead(edge, effects, loss_log, loss_sequence));
 
-    struct digest nodes[LOSS_NODES_MAX];
-    uint8_t levels[LOSS_NODES_MAX];
-    size_t count;
-    const struct tree_sink nobody = {0};
-    TRY(evidence_read_range_nodes(edge, &outbox->log, outbox->next, last, nodes, &count));
-    INVARIANT(tree_range_levels(outbox->next - 1, last, levels) == count);
-    for (size_t i = 0; i < count; i++)
-        tree_append_subtree(&outbox->tree, edge->hasher, levels[i], &nodes[i], &nobody);
-    TRY(evidence_read_hash(edge, &outbox->log, last, &outbox->prev_hash));
+    TRY(evidence_cross_range(edge, &outbox->log, outbox->next, last, &outbox->tree,
+                             &outbox->prev_hash));
     outbox->next = last + 1;
     *skipped = true;
     return ST_OK;

@@ -323,10 +323,7 @@ static enum status append_request(struct edge *edge, uint32_t client,
         if (receipt.status != ST_OK) edge->counters.messages_refused++;
         receipts_reply_item(&out, &receipt);
     }
-    INVARIANT(buf_ok(&out));
-    struct effect *effect = effects_add(effects, EFFECT_REPLY);
-    effect->client = client;
-    effect->payload = effects_take(effects, &out);
+    report_reply(effects, client, &out);
     report_end(effects, client, ST_OK, "");
     return ST_OK;
 }

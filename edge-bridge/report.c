@@ -8,22 +8,19 @@
 
 enum { LIST_LIMIT_DEFAULT = 20, LIST_LIMIT_MAX = 400, NS_PER_S = 1000000000 };
 
+void report_reply(struct effects *effects, uint32_t client, const struct buf *written)
+{
+    INVARIANT(buf_ok(written));
+    struct effect *effect = effects_add(effects, EFFECT_REPLY);
+    effect->client = client;
+    effect->payload = effects_take(effects, written);
+}
+
 void report_end(struct effects *effects, uint32_t client, enum status status, const char *message)
 {
     struct buf out = effects_space(effects, 64 + CONTROL_TEXT_SIZE_MAX);
     end_reply_encode(&out, status, bytes_of_text(message));
-    INVARIANT(buf_ok(&out));
-    struct effect *effect = effects_add(effects, EFFECT_REPLY);
-    effect->client = client;
-    effect->payload = effects_take(effects, &out);
-}
-
-static void reply(struct effects *effects, uint32_t client, const struct buf *out)
-{
-    INVARIANT(buf_ok(out));
-    struct effect *effect = effects_add(effects, EFFECT_REPLY);
-    effect->client = client;
-    effect->payload = effects_take(effects, out);
+    report_reply(effects, client, &out);
 }
 
 /* ---- status ---------------------------------------------------------------------------------- */
@@ -145,7 +142,7 @@ static enum status put_status(struct edge *edge, uint32_t client, struct effects
     record_uint(&out, "uptime_s", (edge->now.mono_ns - edge->started_mono_ns) / NS_PER_S);
     record_words(&out, "software", edge->software);
     record_time(&out, "time", edge_wall_ms(edge));
-    reply(effects, client, &out);
+    report_reply(effects, client, &out);
     report_end(effects, client, ST_OK, "");
     return ST_OK;
 }
@@ -204,14 +201,14 @@ static void put_entry(struct edge *edge, struct effects *effects, uint32_t clien
     record_hex(&out, "prev_hash", bytes_of(header->prev_hash.bytes, DIGEST_SIZE));
     record_words(&out, "payload", forms[row->entry.form]);
     record_bool(&out, "damaged", row->damage != ROW_GOOD);
-    reply(effects, client, &out);
+    report_reply(effects, client, &out);
 }
 
 static void put_raw(struct effects *effects, uint32_t client, struct bytes raw)
 {
     struct buf out = effects_space(effects, raw.size + 64);
     raw_reply_encode(&out, raw);
-    reply(effects, client, &out);
+    report_reply(effects, client, &out);
 }
 
 /* The parts of a large payload as RAW pieces; bounded by what one step may say, so payloads over

@@ -10,6 +10,8 @@ struct edge;
 /* Any VERB request. Unknown verbs and bad arguments are answered with an END, never an error. */
 MUST_USE enum status report_verb(struct edge *edge, uint32_t client,
                                  const struct control_request *request, struct effects *effects);
+/* One reply to a client: what was written to the last effects_space. */
+void report_reply(struct effects *effects, uint32_t client, const struct buf *written);
 /* The END of a request. */
 void report_end(struct effects *effects, uint32_t client, enum status status, const char *message);
 

@@ -31,14 +31,13 @@ struct link_state {
 
 struct session {
     struct link_state links[LINK_COUNT];
-    struct nonce nonce;       /* of the cloud connection */
-    bool cloud_known;         /* cloud/status was heard */
-    bool cloud_online;        /* and what it said: a hint */
-    bool hello_waits;         /* no reply to the newest hello yet */
-    uint64_t hello_mono_ns;   /* when it was said */
-    uint64_t heard_mono_ns;   /* last frame proved to be the cloud's; 0: none yet */
-    uint64_t ack_mono_ns;     /* last acknowledgement accepted */
-    uint64_t commit_receipts; /* receipts given since the start */
+    struct nonce nonce;     /* of the cloud connection */
+    bool cloud_known;       /* cloud/status was heard */
+    bool cloud_online;      /* and what it said: a hint */
+    bool hello_waits;       /* no reply to the newest hello yet */
+    uint64_t hello_mono_ns; /* when it was said */
+    uint64_t heard_mono_ns; /* last frame proved to be the cloud's; 0: none yet */
+    uint64_t ack_mono_ns;   /* last acknowledgement accepted */
 };
 
 MUST_USE enum status session_link_up(struct edge *edge, const struct event *event,

@@ -123,15 +123,7 @@ static enum status cross_lost_range(struct edge *edge, struct verify_job *job, b
     if (!row) return ST_OK;
     const uint64_t last = column_u64(lost, 0);
     statement_reset(lost);
-    struct digest nodes[LOSS_NODES_MAX];
-    uint8_t levels[LOSS_NODES_MAX];
-    size_t count;
-    const struct tree_sink nobody = {0};
-    TRY(evidence_read_range_nodes(edge, &job->log, from, last, nodes, &count));
-    INVARIANT(tree_range_levels(from - 1, last, levels) == count);
-    for (size_t i = 0; i < count; i++)
-        tree_append_subtree(&job->tree, edge->hasher, levels[i], &nodes[i], &nobody);
-    TRY(evidence_read_hash(edge, &job->log, last, &job->head.hash));
+    TRY(evidence_cross_range(edge, &job->log, from, last, &job->tree, &job->head.hash));
     job->head.sequence = last;
     job->done += last - from + 1;
     *crossed = true;
@@ -242,10 +234,7 @@ static void finish(struct edge *edge, struct verify_job *job, struct effects *ef
     record_words(&out, "verdict", good ? "good" : "tampered");
     record_uint(&out, "entries_verified", job->done);
     record_uint(&out, "entries", job->total);
-    INVARIANT(buf_ok(&out));
-    struct effect *effect = effects_add(effects, EFFECT_REPLY);
-    effect->client = job->client;
-    effect->payload = effects_take(effects, &out);
+    report_reply(effects, job->client, &out);
     report_end(effects, job->client, good ? ST_OK : ST_TAMPERED, job->problem);
     evidence_scan_end(edge);
     end_job(edge, job);
@@ -257,9 +246,7 @@ static void report_progress(struct verify_job *job, struct effects *effects)
     job->reported = job->done;
     struct buf out = effects_space(effects, 64);
     progress_reply_encode(&out, job->done, job->total, "entries");
-    struct effect *effect = effects_add(effects, EFFECT_REPLY);
-    effect->client = job->client;
-    effect->payload = effects_take(effects, &out);
+    report_reply(effects, job->client, &out);
 }
 
 enum status verify_slice(struct edge *edge, struct effects *effects)
