@@ -89,7 +89,7 @@ NEEDS_cloud := $(CORE) cloud
 
 uses = $(if $(shell grep -lE '$(1)' $(wildcard $(2)) /dev/null),$(3))
 LIBS_crypto := -lsodium -lcrypto
-LIBS_wire := -lmsgpackc -lzstd
+LIBS_wire := -lmsgpackc -lzstd -ljansson
 LIBS_store := -lsqlite3
 LIBS_shell := -lpaho-mqtt3as -lssl -lcrypto -lpthread $(call uses,<ini\.h>,common/shell/*.c,-linih)
 LIBS_simparts := -lsqlite3

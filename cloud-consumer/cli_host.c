@@ -2,9 +2,9 @@
 #include "cloud-consumer/cli_host.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "cloud-consumer/cli_settings.h"
+#include "common/shell/cli_verb.h"
 #include "common/shell/clock_os.h"
 #include "common/shell/key_file.h"
 #include "common/shell/log_stderr.h"
@@ -12,15 +12,11 @@
 
 enum status cloud_host_open(struct cloud_host *host, const char *directory, struct buf *message)
 {
-    char path[PATH_MAX];
     memset(host, 0, sizeof *host);
     host->directory.fd = -1;
     TRY(state_dir_open(directory, &host->directory, message));
     TRY(crypto_start());
     state_dir_path(&host->directory, CLOUD_DATABASE_FILE, host->database_path);
-    state_dir_path(&host->directory, CLOUD_SETTINGS_FILE, path);
-    TRY(settings_open(cloud_setting_rows, cloud_setting_count, CLOUD_SETTINGS_PREFIX,
-                      &host->settings));
     if (!state_dir_has(&host->directory, CLOUD_SETTINGS_FILE)) {
         buf_put_format(message,
                        "%s is not a cloud's directory (%s is missing); make one with: "
@@ -28,8 +24,7 @@ enum status cloud_host_open(struct cloud_host *host, const char *directory, stru
                        directory, CLOUD_SETTINGS_FILE, directory);
         return ST_SETTINGS;
     }
-    TRY(settings_read_path(host->settings, path, message));
-    TRY(settings_environment(host->settings, environ, message));
+    TRY(cli_settings_open(&cloud_settings_table, &host->directory, &host->settings, message));
     TRY(cloud_settings_from(host->settings, &host->engine_settings, message));
     const enum trace_level level =
         (enum trace_level)settings_number(host->settings, "log", "level");
@@ -132,4 +127,17 @@ static void session_stop(void *context)
 struct session_engine cloud_host_session_engine(struct cloud_host *host)
 {
     return (struct session_engine){.context = host, .open = session_start, .close = session_stop};
+}
+
+enum status cloud_host_ask(const struct cli_call *call, const char *verb,
+                           const struct cli_arguments *arguments)
+{
+    struct cloud_host host;
+    enum status status = cloud_host_open(&host, cli_value(call, "dir"), call->message);
+    if (status == ST_OK) {
+        const struct session_engine engine = cloud_host_session_engine(&host);
+        status = cli_ask(call, &host.directory, &engine, verb, arguments);
+    }
+    cloud_host_close(&host);
+    return status;
 }

@@ -5,6 +5,7 @@
 #define HOLDFAST_CLOUD_CONSUMER_CLI_HOST_H
 
 #include "cloud-consumer/cloud.h"
+#include "common/shell/cli_verb.h"
 #include "common/shell/control_session.h"
 #include "common/shell/settings.h"
 #include "common/shell/state_dir.h"
@@ -36,5 +37,9 @@ MUST_USE enum status cloud_host_engine_open(struct cloud_host *host, bool daemon
 struct engine_calls cloud_host_calls(struct cloud_host *host);
 /* For control_session_open. */
 struct session_engine cloud_host_session_engine(struct cloud_host *host);
+
+/* One verb of the engine, in the directory of the option --dir. Errors: those above, the END's. */
+MUST_USE enum status cloud_host_ask(const struct cli_call *call, const char *verb,
+                                    const struct cli_arguments *arguments);
 
 #endif

@@ -1,11 +1,6 @@
-/* cli_init.c - makes the cloud's directory and prints the line that nodes trust it by.
- *
- * The database is made under another name and renamed when it is whole, so that an init that was
- * interrupted is simply run again; a key that is there already is kept. */
-#include <errno.h>
+/* cli_init.c - makes the cloud's directory and prints the line that nodes trust it by.;
+ * a key that is there already is kept. */
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cloud-consumer/cli_host.h"
 #include "cloud-consumer/cli_settings.h"
@@ -15,17 +10,11 @@
 #include "common/shell/key_file.h"
 #include "common/shell/version.h"
 
-#define NEW_DATABASE CLOUD_DATABASE_FILE ".new"
-
 static enum status database_make(struct cloud_host *host, struct buf *message)
 {
-    static const char *const leftovers[] = {NEW_DATABASE, NEW_DATABASE "-wal", NEW_DATABASE "-shm",
-                                            NEW_DATABASE "-journal"};
     struct clock_os clock = clock_os_of(host->directory.fd);
     char path[PATH_MAX];
-    for (size_t i = 0; i < COUNT_OF(leftovers); i++)
-        unlinkat(host->directory.fd, leftovers[i], 0);
-    state_dir_path(&host->directory, NEW_DATABASE, path);
+    cli_database_begin(&host->directory, CLOUD_DATABASE_FILE, path);
     host->port = (struct port){.random = entropy_fill};
     const struct cloud_options options = {
         .database_path = path,
@@ -36,21 +25,7 @@ static enum status database_make(struct cloud_host *host, struct buf *message)
         .now = clock_os_now(&clock),
     };
     TRY(cloud_create(&options, message));
-    if (renameat(host->directory.fd, NEW_DATABASE, host->directory.fd, CLOUD_DATABASE_FILE) == 0 &&
-        fsync(host->directory.fd) == 0)
-        return ST_OK;
-    buf_put_format(message, "%s cannot be renamed: %s", path, strerror(errno));
-    return ST_DISK;
-}
-
-static enum status settings_make(const struct state_dir *directory, struct buf *message)
-{
-    uint8_t memory[16 * 1024];
-    struct buf text = buf_of(memory, sizeof memory);
-    if (state_dir_has(directory, CLOUD_SETTINGS_FILE)) return ST_OK;
-    settings_write_template(cloud_setting_rows, cloud_setting_count, &text);
-    INVARIANT(buf_ok(&text));
-    return state_dir_write(directory, CLOUD_SETTINGS_FILE, 0600, false, buf_bytes(&text), message);
+    return cli_database_finish(&host->directory, CLOUD_DATABASE_FILE, message);
 }
 
 static enum status cloud_make(struct cloud_host *host, struct buf *message)
@@ -60,7 +35,7 @@ static enum status cloud_make(struct cloud_host *host, struct buf *message)
                        host->directory.path);
         return ST_CONFLICT;
     }
-    TRY(settings_make(&host->directory, message));
+    TRY(cli_settings_make(&cloud_settings_table, &host->directory, message));
     if (!state_dir_has(&host->directory, KEY_FILE_NAME))
         TRY(key_file_create(&host->directory, message));
     TRY(key_file_open(&host->directory, &host->key, message));

@@ -4,7 +4,7 @@
 #include "common/shell/broker_settings.h"
 #include "topics/topics.h"
 
-const struct setting_row cloud_setting_rows[] = {
+static const struct setting_row rows[] = {
     BROKER_ROWS("broker"),
     {"broker", "topic_root", SETTING_TEXT, "hf/v1", 1, 64, NULL,
      "first levels of every topic; the same for all nodes and the cloud"},
@@ -20,10 +20,23 @@ const struct setting_row cloud_setting_rows[] = {
      "entries ahead of the chain, for each log"},
     {"store", "audit", SETTING_BOOL, "true", 0, 0, NULL,
      "verify every entry's own signature in the background"},
+    {"tracks", "retention_s", SETTING_INT, "2592000", 1, 3153600000, NULL,
+     "older observations of tracks are dead everywhere; the archive keeps them"},
+    {"tracks", "view_ttl_s", SETTING_INT, "600", 1, 31536000, NULL,
+     "a track not seen for so long is historical"},
+    {"tracks", "archive_days", SETTING_INT, "0", 0, 36500, NULL,
+     "archived states of tracks are kept so long; 0: for ever"},
+    {"config", "unknown_keys", SETTING_WORD, "allow", 0, 0, "allow refuse",
+     "writes of keys without a rule"},
     {"log", "level", SETTING_WORD, "info", 0, 0, "debug info warning alarm",
      "least important lines that are logged"},
 };
-const size_t cloud_setting_count = COUNT_OF(cloud_setting_rows);
+const struct settings_table cloud_settings_table = {
+    .rows = rows,
+    .row_count = COUNT_OF(rows),
+    .prefix = CLOUD_SETTINGS_PREFIX,
+    .file = CLOUD_SETTINGS_FILE,
+};
 
 enum status cloud_settings_from(const struct settings *settings, struct cloud_settings *out,
                                 struct buf *message)
@@ -31,17 +44,15 @@ enum status cloud_settings_from(const struct settings *settings, struct cloud_se
     *out = cloud_settings_default();
     out->topic_root = settings_text(settings, "broker", "topic_root");
     out->link = settings_text(settings, "broker", "host")[0] != '\0';
-    out->reconnect_ms_min = (uint32_t)settings_number(settings, "broker", "reconnect_min_ms");
-    out->reconnect_ms_max = (uint32_t)settings_number(settings, "broker", "reconnect_max_ms");
     out->rejected_frames_max = (uint32_t)settings_number(settings, "store", "rejected_frames");
     out->staged_bytes_max = settings_number(settings, "store", "staged_bytes");
     out->pending_entries_max = (uint32_t)settings_number(settings, "store", "pending_entries");
     out->audit = settings_flag(settings, "store", "audit");
-    if (out->reconnect_ms_min > out->reconnect_ms_max) {
-        buf_put_format(message, "reconnect_min_ms %u is above reconnect_max_ms %u in [broker]",
-                       out->reconnect_ms_min, out->reconnect_ms_max);
-        return ST_SETTINGS;
-    }
+    out->track_retention_s = (uint32_t)settings_number(settings, "tracks", "retention_s");
+    out->track_view_ttl_s = (uint32_t)settings_number(settings, "tracks", "view_ttl_s");
+    out->track_archive_days = (uint32_t)settings_number(settings, "tracks", "archive_days");
+    out->config_unknown_keys = settings_number(settings, "config", "unknown_keys") == 0;
+    TRY(cli_reconnect_read(settings, &out->reconnect_ms_min, &out->reconnect_ms_max, message));
     if (!topic_root_ok(out->topic_root)) {
         buf_put_format(message,
                        "topic_root in [broker] must be levels of letters, digits, dot, dash and "

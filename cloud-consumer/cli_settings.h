@@ -3,13 +3,12 @@
 #define HOLDFAST_CLOUD_CONSUMER_CLI_SETTINGS_H
 
 #include "cloud-consumer/cloud.h"
-#include "common/shell/settings.h"
+#include "common/shell/cli_host.h"
 
 #define CLOUD_SETTINGS_FILE "cloud-consumer.ini"
 #define CLOUD_SETTINGS_PREFIX "CLOUD_CONSUMER"
 
-extern const struct setting_row cloud_setting_rows[];
-extern const size_t cloud_setting_count;
+extern const struct settings_table cloud_settings_table;
 
 /* topic_root is borrowed from settings. Errors: ST_SETTINGS with a sentence. */
 MUST_USE enum status cloud_settings_from(const struct settings *settings,

@@ -20,6 +20,9 @@ struct cloud_settings cloud_settings_default(void)
         .staged_bytes_max = 64 * 1024 * 1024,
         .pending_entries_max = 4096,
         .audit = true,
+        .track_retention_s = 30 * 24 * 60 * 60,
+        .track_view_ttl_s = 600,
+        .config_unknown_keys = true,
     };
 }
 
@@ -139,6 +142,8 @@ enum status cloud_open(const struct cloud_options *options, struct buf *message,
     cloud->clock = hlc_restore(cloud->identity.hlc_limit);
     port_random(options->port, &seed, sizeof seed);
     rng_seed(&cloud->jitter, seed);
+    if ((status = cloud_config_open(cloud)) != ST_OK) goto out;
+    if ((status = cloud_tracks_open(cloud)) != ST_OK) goto out;
     *out = cloud;
     return ST_OK;
 out:
@@ -149,6 +154,8 @@ out:
 void cloud_close(struct cloud *cloud)
 {
     if (cloud == NULL) return;
+    cloud_tracks_close(cloud);
+    cloud_config_close(cloud);
     if (cloud->store != NULL) {
         cloud->store->verbs->rollback(cloud->store);
         cloud->store->verbs->close(cloud->store);
@@ -242,6 +249,8 @@ enum status cloud_commit(struct cloud *cloud, const struct moment *now, struct e
     if (!cloud->batch_had_slice && effects_has_room(effects)) TRY(work_slice(cloud, effects));
     TRY(cloud_refusals_save(cloud));
     TRY(cloud_replies_flush(cloud, effects));
+    TRY(cloud_config_fill(cloud, effects));
+    TRY(cloud_tracks_fill(cloud, effects));
     return cloud->store->verbs->commit(cloud->store);
 }
 
@@ -254,6 +263,9 @@ uint64_t cloud_next_wakeup(const struct cloud *cloud)
     const bool connects =
         cloud->settings.link && !session->stopped && session->state == SESSION_OFFLINE;
     if (connects && session->connect_mono_ns < wakeup_ns) wakeup_ns = session->connect_mono_ns;
+    const uint64_t lanes[] = {cloud_config_wakeup(cloud), cloud_tracks_wakeup(cloud)};
+    for (size_t i = 0; i < COUNT_OF(lanes); i++)
+        if (lanes[i] < wakeup_ns) wakeup_ns = lanes[i];
     return wakeup_ns;
 }
 

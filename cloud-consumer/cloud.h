@@ -36,6 +36,10 @@ struct cloud_settings {
     uint64_t staged_bytes_max;    /* parts of large payloads not yet accepted, per node */
     uint32_t pending_entries_max; /* entries ahead of the chain, per log */
     bool audit;                   /* verify every entry signature in the background */
+    uint32_t track_retention_s;   /* older observations are dead everywhere */
+    uint32_t track_view_ttl_s;    /* a track not seen for so long is historical */
+    uint32_t track_archive_days;  /* archived states are kept so long; 0: for ever */
+    bool config_unknown_keys;     /* keys without a rule may be written */
 };
 
 struct cloud_options {

@@ -11,7 +11,10 @@
 #define HOLDFAST_CLOUD_CONSUMER_ENGINE_H
 
 #include "cloud-consumer/cloud.h"
+#include "cloud-consumer/config_master.h"
 #include "cloud-consumer/evidence_store.h"
+#include "cloud-consumer/node_sync.h"
+#include "cloud-consumer/tracks.h"
 #include "common/base/rng.h"
 #include "common/data/hlc.h"
 #include "common/wire/control_entry.h"
@@ -58,10 +61,12 @@ struct cloud_session {
 struct reply_slot {
     int64_t node; /* 0: free */
     struct node_name name;
-    bool ack, hello, range;
+    bool ack, hello, range, has_nack;
     uint64_t hello_mono_ms;
     struct log_id range_log;
     struct sequence_range range_asked;
+    struct nack nack; /* words point to nack_words */
+    char nack_words[NACK_WORDS_SIZE_MAX];
 };
 
 struct range_asked {
@@ -184,6 +189,9 @@ struct cloud {
     struct buf payload; /* of a kept entry, or a part */
     struct buf body;    /* of a frame to be sent */
 
+    struct cloud_tracks *tracks;
+    struct cloud_config *config;
+
     size_t job_next;
     struct cloud_job *jobs; /* CLOUD_JOBS_MAX */
 };
@@ -212,6 +220,12 @@ const char *cloud_session_words(const struct cloud *cloud);
 MUST_USE enum status cloud_publish(struct cloud *cloud, struct effects *effects,
                                    enum topic_id topic, const struct node_name *node,
                                    enum frame_kind kind);
+/* The same on a topic that the caller has built. */
+MUST_USE enum status cloud_publish_on(struct cloud *cloud, struct effects *effects,
+                                      const struct topic_text *topic, bool retain,
+                                      enum frame_kind kind);
+/* The next stamp of the cloud's clock; what it may reach after a restart is durable with it. */
+MUST_USE enum status cloud_stamp(struct cloud *cloud, uint64_t *out);
 
 /* receive.c: from a message to a frame that is proved authentic. */
 MUST_USE enum status cloud_receive(struct cloud *cloud, const struct mqtt_message *message);

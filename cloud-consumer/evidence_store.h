@@ -262,8 +262,13 @@ struct evidence_store_verbs {
     enum status (*alarm_add)(struct evidence_store *store, const struct alarm_row *alarm);
 };
 
+struct config_store_verbs; /* config_store.h */
+struct track_store_verbs;  /* track_store.h */
+
 struct evidence_store {
     const struct evidence_store_verbs *verbs;
+    const struct config_store_verbs *configs;
+    const struct track_store_verbs *tracks;
 };
 
 /* STORE(cloud, node_find, &name, &row) */

@@ -74,6 +74,9 @@ static enum status check_held_ack(struct cloud *cloud, struct node_row *node, st
 
 enum status cloud_hello(struct cloud *cloud, struct node_row *node, struct hello *hello)
 {
+    const bool new_nonce = !node->has_nonce || !nonce_equal(&node->nonce, &hello->nonce);
+    TRY(cloud_sync_hello(cloud, node, new_nonce));
+    if (new_nonce) cloud_tracks_peer_gone(cloud, node->id);
     node->nonce = hello->nonce;
     node->has_nonce = true;
     node->last_seen_ms = cloud_wall_ms(cloud);

@@ -16,7 +16,8 @@ enum status cloud_node_add(struct cloud *cloud, struct bytes line, struct key_li
             .key = out->key,
             .added_ms = cloud_wall_ms(cloud),
         };
-        return STORE(cloud, node_add, &node);
+        TRY(STORE(cloud, node_add, &node));
+        return cloud_roster_changed(cloud);
     }
     if (found != ST_OK) return found;
     const bool same = public_key_equal(&node.key, &out->key);
@@ -26,7 +27,8 @@ enum status cloud_node_add(struct cloud *cloud, struct bytes line, struct key_li
     node.key = out->key;
     node.revoked = false;
     node.has_nonce = false;
-    return STORE(cloud, node_save, &node);
+    TRY(STORE(cloud, node_save, &node));
+    return cloud_roster_changed(cloud);
 }
 
 enum status cloud_node_revoke(struct cloud *cloud, const struct node_name *name)
@@ -36,5 +38,6 @@ enum status cloud_node_revoke(struct cloud *cloud, const struct node_name *name)
     if (node.revoked) return ST_DUPLICATE;
     node.revoked = true;
     trace_line(&cloud->port->trace, TRACE_WARNING, "%s is revoked", node.name.text);
-    return STORE(cloud, node_save, &node);
+    TRY(STORE(cloud, node_save, &node));
+    return cloud_roster_changed(cloud);
 }

@@ -60,8 +60,13 @@ static bool topic_takes(enum topic_id topic, enum frame_kind kind)
     case TOPIC_EVIDENCE:
         return kind == FRAME_EVIDENCE || kind == FRAME_EVIDENCE_AHEAD ||
                kind == FRAME_EVIDENCE_PART;
+    case TOPIC_TRACKS_UP:
+        return kind == FRAME_TRACKS;
+    case TOPIC_CONFIG_UP:
+        return kind == FRAME_CONFIG;
     case TOPIC_SYNC_UP:
-        return kind == FRAME_HELLO;
+        return kind == FRAME_HELLO || kind == FRAME_STATE || kind == FRAME_TRACK_DIGESTS ||
+               kind == FRAME_TRACK_IDS || kind == FRAME_CONFIG_HAVE || kind == FRAME_CONFIG_HELD;
     case TOPIC_STATUS:
         return kind == FRAME_STATUS;
     default:
@@ -76,6 +81,12 @@ static bool is_consumers_own(const struct cloud *cloud, struct bytes topic)
     return topic_parse(cloud->topic_root, topic, &parts) == ST_OK && parts.id == TOPIC_CLOUD_STATUS;
 }
 
+static bool is_uplink(enum topic_id topic)
+{
+    return topic == TOPIC_EVIDENCE || topic == TOPIC_TRACKS_UP || topic == TOPIC_CONFIG_UP ||
+           topic == TOPIC_SYNC_UP || topic == TOPIC_STATUS;
+}
+
 /* REFUSAL_COUNT: nothing is wrong. */
 static enum status authenticate(struct cloud *cloud, const struct mqtt_message *message,
                                 struct authentic *out, struct topic_parts *parts,
@@ -84,8 +95,7 @@ static enum status authenticate(struct cloud *cloud, const struct mqtt_message *
     struct node_name name;
     *refusal = REFUSAL_TOPIC;
     if (topic_parse(cloud->topic_root, message->topic, parts) != ST_OK) return ST_OK;
-    if (parts->id != TOPIC_EVIDENCE && parts->id != TOPIC_SYNC_UP && parts->id != TOPIC_STATUS)
-        return ST_OK;
+    if (!is_uplink(parts->id)) return ST_OK;
     if (node_name_from(parts->node, &name) != ST_OK) return ST_OK;
     *refusal = REFUSAL_FRAME;
     if (envelope_read(cloud->unpacker, message->payload, &out->envelope) != ST_OK) return ST_OK;
@@ -118,11 +128,55 @@ static enum status take_status(struct cloud *cloud, struct node_row *node,
     memset(node->software, 0, sizeof node->software);
     if (report->software.size > 0)
         memcpy(node->software, report->software.data, report->software.size);
-    if (report->online) node->last_seen_ms = cloud_wall_ms(cloud);
+    if (report->online)
+        node->last_seen_ms = cloud_wall_ms(cloud);
+    else
+        cloud_tracks_peer_gone(cloud, node->id);
     trace_line(&cloud->port->trace, TRACE_INFO, "%s is %s%s%.*s", node->name.text,
                report->online ? "online" : "offline", report->reason.size > 0 ? ": " : "",
                (int)report->reason.size, (const char *)report->reason.data);
     return STORE(cloud, node_save, node);
+}
+
+/* Frames of tracks and config: a body that cannot be read is told to its sender. */
+static enum status take_replica_frame(struct cloud *cloud, const struct authentic *frame)
+{
+    struct state_report report;
+    const struct node_row *const node = &frame->node;
+    switch (frame->envelope.kind) {
+    case FRAME_TRACKS:
+        return cloud_tracks_batch(cloud, node, frame->body);
+    case FRAME_CONFIG:
+        return cloud_config_writes(cloud, node, frame->body);
+    case FRAME_TRACK_DIGESTS:
+        return cloud_tracks_digests(cloud, node, frame->body);
+    case FRAME_TRACK_IDS:
+        return cloud_tracks_ids(cloud, node, frame->body);
+    case FRAME_CONFIG_HAVE:
+        return cloud_config_have(cloud, node, frame->body);
+    case FRAME_CONFIG_HELD:
+        return cloud_config_held(cloud, node, frame->body);
+    case FRAME_STATE:
+        TRY(state_msg_decode(cloud->unpacker, frame->body, &report));
+        /* One of an earlier connection says nothing of this one. */
+        if (!node->has_nonce || !nonce_equal(&node->nonce, &report.nonce)) return ST_OK;
+        TRY(cloud_sync_state(cloud, node, &report));
+        return cloud_tracks_peer(cloud, node, &report);
+    default:
+        return ST_MALFORMED;
+    }
+}
+
+static void tell_malformed(struct cloud *cloud, const struct authentic *frame)
+{
+    const bool tracks = frame->envelope.kind == FRAME_TRACKS;
+    if (!tracks && frame->envelope.kind != FRAME_CONFIG) return;
+    const struct nack nack = {
+        .lane = tracks ? NACK_TRACKS : NACK_CONFIG,
+        .reason = NACK_MALFORMED,
+        .words = bytes_of_text(refusal_words(REFUSAL_BODY)),
+    };
+    cloud_owe_nack(cloud, &frame->node, &nack);
 }
 
 static enum status take_frame(struct cloud *cloud, struct authentic *frame)
@@ -154,6 +208,9 @@ static enum status take_frame(struct cloud *cloud, struct authentic *frame)
         if (status == ST_OK) return take_status(cloud, node, &report);
         break;
     default:
+        status = take_replica_frame(cloud, frame);
+        if (status != ST_MALFORMED && status != ST_TOO_LARGE) return status;
+        tell_malformed(cloud, frame);
         break;
     }
     if (status_class_of(status) == STATUS_CLASS_STOP) return status;

@@ -23,7 +23,10 @@
     X(REFUSAL_PARTS, "parts", "no room for parts of a large payload, or they do not match")        \
     X(REFUSAL_HELD_ACK, "held_ack", "the acknowledgement in a hello is not ours")                  \
     X(REFUSAL_DAMAGED, "damaged", "what is stored of this log is damaged")                         \
-    X(REFUSAL_CONFLICT, "conflict", "another consumer kept moving the log's head")
+    X(REFUSAL_CONFLICT, "conflict", "another consumer kept moving the log's head")                 \
+    X(REFUSAL_FUTURE, "future", "a time stamp in it is too far in the future")                     \
+    X(REFUSAL_WRITE, "write", "the node may not write this config")                                \
+    X(REFUSAL_HELD_CONFIG, "held_config", "the register that was given back is not ours")
 
 #define REFUSAL_AS_ENUM(name, field, words) name,
 enum refusal { REFUSAL_MAP(REFUSAL_AS_ENUM) REFUSAL_COUNT };

@@ -35,6 +35,16 @@ void cloud_owe_hello(struct cloud *cloud, const struct node_row *node, uint64_t 
     slot->hello_mono_ms = mono_ms;
 }
 
+void cloud_owe_nack(struct cloud *cloud, const struct node_row *node, const struct nack *nack)
+{
+    struct reply_slot *const slot = slot_of(cloud, node);
+    if (slot == NULL) return;
+    slot->has_nack = true;
+    slot->nack = *nack;
+    if (slot->nack.words.size > NACK_WORDS_SIZE_MAX) slot->nack.words.size = NACK_WORDS_SIZE_MAX;
+    if (nack->words.size > 0) memcpy(slot->nack_words, nack->words.data, slot->nack.words.size);
+}
+
 /* True, and remembered, when this gap was not asked for just now. */
 static bool may_ask(struct cloud *cloud, const struct node_row *node, const struct log_row *log,
                     uint64_t from)
@@ -180,6 +190,7 @@ static enum status build_ack(struct cloud *cloud, struct node_row *node)
     ack->counter = ++node->ack_counter;
     ack->cloud_ms = cloud_wall_ms(cloud);
     TRY(add_logs(cloud, node));
+    TRY(cloud_sync_ack(cloud, node, ack));
     node->last_seen_ms = ack->cloud_ms;
     return STORE(cloud, node_save, node);
 }
@@ -208,6 +219,21 @@ static enum status send_range(struct cloud *cloud, struct effects *effects,
     return cloud_publish(cloud, effects, TOPIC_SYNC_DOWN, &node->name, FRAME_RANGE_REQUEST);
 }
 
+/* Its clock is that of the moment it leaves: it may have waited for the link's window. */
+static enum status send_nack(struct cloud *cloud, struct effects *effects,
+                             const struct node_row *node, struct reply_slot *slot)
+{
+    slot->has_nack = false;
+    if (!node->has_nonce) return ST_OK; /* its hello is on the way */
+    slot->nack.nonce = node->nonce;
+    slot->nack.cloud_ms = cloud_wall_ms(cloud);
+    slot->nack.words.data = (const uint8_t *)slot->nack_words;
+    nack_msg_encode(&slot->nack, fresh_body(cloud));
+    trace_line(&cloud->port->trace, TRACE_WARNING, "%s: not taken: %.*s", node->name.text,
+               (int)slot->nack.words.size, slot->nack_words);
+    return cloud_publish(cloud, effects, TOPIC_SYNC_DOWN, &node->name, FRAME_NACK);
+}
+
 static enum status send_hello_reply(struct cloud *cloud, struct effects *effects,
                                     const struct node_row *node, struct reply_slot *slot)
 {
@@ -218,6 +244,7 @@ static enum status send_hello_reply(struct cloud *cloud, struct effects *effects
     reply->mono_ms = slot->hello_mono_ms;
     reply->cloud_ms = cloud->ack->cloud_ms;
     reply->ack = *cloud->ack;
+    TRY(cloud_sync_hello_reply(cloud, node, reply));
     hello_reply_encode(reply, body);
     return cloud_publish(cloud, effects, TOPIC_SYNC_DOWN, &node->name, FRAME_HELLO_REPLY);
 }
@@ -227,10 +254,11 @@ static enum status send_one(struct cloud *cloud, struct effects *effects, struct
     struct node_row node;
     const enum status found = STORE(cloud, node_find, &slot->name, &node);
     if (found == ST_NOT_FOUND || found == ST_TAMPERED || (found == ST_OK && node.revoked)) {
-        slot->range = slot->hello = slot->ack = false;
+        slot->range = slot->hello = slot->ack = slot->has_nack = false;
         return ST_OK;
     }
     if (found != ST_OK) return found;
+    if (slot->has_nack) return send_nack(cloud, effects, &node, slot);
     if (slot->range) return send_range(cloud, effects, &node, slot);
     TRY(build_ack(cloud, &node));
     if (slot->hello) return send_hello_reply(cloud, effects, &node, slot);
@@ -245,7 +273,7 @@ enum status cloud_replies_flush(struct cloud *cloud, struct effects *effects)
     while (cloud_replies_due(cloud) && effects_has_room(effects)) {
         struct reply_slot *const slot = &replies->slots[0];
         TRY(send_one(cloud, effects, slot));
-        if (slot->range || slot->hello || slot->ack) continue;
+        if (slot->range || slot->hello || slot->ack || slot->has_nack) continue;
         /* First come, first served: the rest moves up. */
         replies->count--;
         memmove(slot, slot + 1, replies->count * sizeof *slot);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud-consumer/config_private.h"
 #include "common/base/bounds.h"
 
 struct buf cloud_reply_space(struct effects *effects, size_t size)
@@ -87,20 +88,23 @@ static void put_refusals(struct buf *out, const uint64_t counts[REFUSAL_COUNT])
     }
 }
 
-enum { STATUS_FIELDS = 17 };
+enum { STATUS_FIELDS = 20 };
 _Static_assert((int)STATUS_FIELDS + (int)REFUSAL_COUNT <= (int)RECORD_FIELDS_MAX,
                "the status record holds every reason of refusal");
 
 static enum status verb_status(struct cloud *cloud, uint32_t client, struct effects *effects)
 {
     struct store_sums sums;
-    uint64_t refused[REFUSAL_COUNT], refused_sum = 0;
+    struct config_sums config;
+    uint64_t refused[REFUSAL_COUNT], refused_sum = 0, regained;
     TRY(cloud_refusals_save(cloud));
+    TRY(CONFIGS(cloud, sums, &config));
+    TRY(CONFIGS(cloud, number_get, CONFIG_NUMBER_REGAINED, &regained));
     TRY(cloud->store->verbs->sums(cloud->store, &sums));
     TRY(cloud->store->verbs->refused_counts(cloud->store, refused));
     for (size_t i = 0; i < REFUSAL_COUNT; i++)
         refused_sum += refused[i];
-    struct buf out = cloud_reply_space(effects, CONTROL_TEXT_SIZE_MAX);
+    struct buf out = cloud_reply_space(effects, RECORD_SIZE_TYPICAL);
     record_reply_begin(&out, STATUS_FIELDS + REFUSAL_COUNT);
     record_words(&out, "software", cloud->software);
     record_hex(&out, "store", bytes_of(cloud->identity.store.bytes, STORE_ID_SIZE));
@@ -118,6 +122,9 @@ static enum status verb_status(struct cloud *cloud, uint32_t client, struct effe
     record_uint(&out, "audited", sums.audited);
     record_uint(&out, "alarms", sums.alarms);
     record_uint(&out, "database_bytes", cloud->store->verbs->bytes_on_disk(cloud->store));
+    record_uint(&out, "config_registers", config.registers);
+    record_uint(&out, "config_regained", regained);
+    record_uint(&out, "nodes_config_differs", config.nodes_differ);
     record_uint(&out, "refused", refused_sum);
     put_refusals(&out, refused);
     cloud_reply(effects, client, &out);
@@ -141,14 +148,39 @@ static enum status verb_cloud_key(struct cloud *cloud, uint32_t client, struct e
     return ST_OK;
 }
 
+/* The groups that came with the enrolment line, when any did. */
+static enum status assign_groups(struct cloud *cloud, uint32_t client, struct effects *effects,
+                                 const struct node_name *name, bool *ok)
+{
+    struct level_name groups[NODE_GROUPS_MAX];
+    struct node_row node;
+    struct bytes text;
+    size_t count;
+    if (!verb_argument_find(cloud->request, "group", &text)) return ST_OK;
+    TRY(cloud_groups_parse(text, groups, &count)); /* it was checked before */
+    TRY(STORE(cloud, node_find, name, &node));
+    const enum status status = cloud_groups_assign(cloud, &node, groups, count);
+    if (status != ST_FULL) return status;
+    *ok = false;
+    cloud_reply_end(effects, client, status, "%s is enrolled, but there are %d groups already",
+                    name->text, ROSTER_GROUPS_MAX);
+    return ST_OK;
+}
+
 static enum status verb_node_add(struct cloud *cloud, uint32_t client, struct effects *effects)
 {
-    struct bytes line;
+    struct bytes line, groups;
     struct key_line key_line;
+    struct level_name names[NODE_GROUPS_MAX];
+    size_t count;
+    bool ok = true;
     if (!verb_argument_find(cloud->request, "line", &line)) {
         cloud_reply_end(effects, client, ST_USAGE, "node-add needs the node's enrolment line");
         return ST_OK;
     }
+    if (verb_argument_find(cloud->request, "group", &groups) &&
+        !cloud_groups_argument(client, effects, groups, names, &count))
+        return ST_OK;
     const enum status status = cloud_node_add(cloud, line, &key_line);
     if (status == ST_MALFORMED || status == ST_FORGED || status == ST_TAMPERED) {
         cloud_reply_end(effects, client, status,
@@ -164,6 +196,8 @@ static enum status verb_node_add(struct cloud *cloud, uint32_t client, struct ef
         return ST_OK;
     }
     if (status != ST_OK && status != ST_DUPLICATE) return status;
+    TRY(assign_groups(cloud, client, effects, &key_line.name, &ok));
+    if (!ok) return ST_OK;
     const struct key_id key_id = key_id_of(&key_line.key);
     struct buf out = cloud_reply_space(effects, 512);
     record_reply_begin(&out, 2);
@@ -175,9 +209,8 @@ static enum status verb_node_add(struct cloud *cloud, uint32_t client, struct ef
     return ST_OK;
 }
 
-/* The node that the argument names. *id 0: no argument. ST_NOT_FOUND: the client has its answer. */
-static enum status node_argument(struct cloud *cloud, uint32_t client, struct effects *effects,
-                                 struct node_row *out)
+enum status cloud_node_argument(struct cloud *cloud, uint32_t client, struct effects *effects,
+                                struct node_row *out)
 {
     struct bytes text;
     struct node_name name;
@@ -199,7 +232,7 @@ static enum status node_argument(struct cloud *cloud, uint32_t client, struct ef
 static enum status verb_node_revoke(struct cloud *cloud, uint32_t client, struct effects *effects)
 {
     struct node_row node;
-    const enum status found = node_argument(cloud, client, effects, &node);
+    const enum status found = cloud_node_argument(cloud, client, effects, &node);
     if (found == ST_NOT_FOUND) return ST_OK;
     if (found != ST_OK) return found;
     if (node.id == 0) {
@@ -213,12 +246,35 @@ static enum status verb_node_revoke(struct cloud *cloud, uint32_t client, struct
     return ST_OK;
 }
 
-static void put_node(struct effects *effects, uint32_t client, const struct node_row *node,
-                     const struct node_sums *sums)
+/* Desired is what holds for the node, reported what it says it has applied. */
+static enum status put_node_config(struct cloud *cloud, const struct node_row *node,
+                                   struct buf *out)
+{
+    struct node_sync sync;
+    struct level_name groups[NODE_GROUPS_MAX];
+    size_t count;
+    char words[GROUPS_TEXT_SIZE_MAX + 1];
+    struct buf names = buf_of(words, sizeof words);
+    TRY(cloud_sync_load(cloud, node->id, &sync));
+    TRY(cloud_node_groups(cloud, node->id, groups, &count));
+    cloud_groups_write(groups, count, &names);
+    record_text(out, "groups", buf_bytes(&names));
+    if (sync.reported_ms == 0) {
+        record_words(out, "config", "unknown");
+        record_nil(out, "config_reported");
+    } else {
+        record_words(out, "config", sync.config_differs ? "differs" : "applied");
+        record_time(out, "config_reported", sync.reported_ms);
+    }
+    return ST_OK;
+}
+
+static enum status put_node(struct cloud *cloud, struct effects *effects, uint32_t client,
+                            const struct node_row *node, const struct node_sums *sums)
 {
     const struct key_id key_id = key_id_of(&node->key);
-    struct buf out = cloud_reply_space(effects, 1024);
-    record_reply_begin(&out, 10);
+    struct buf out = cloud_reply_space(effects, RECORD_SIZE_TYPICAL);
+    record_reply_begin(&out, 13);
     record_words(&out, "node", node->name.text);
     record_words(&out, "status", node->revoked ? "revoked" : "enrolled");
     record_hex(&out, "key_id", bytes_of(key_id.bytes, KEY_ID_SIZE));
@@ -232,7 +288,9 @@ static void put_node(struct effects *effects, uint32_t client, const struct node
     record_uint(&out, "acknowledged", sums->acknowledged);
     record_uint(&out, "missing", sums->missing);
     record_time(&out, "added", node->added_ms);
+    TRY(put_node_config(cloud, node, &out));
     cloud_reply(effects, client, &out);
+    return ST_OK;
 }
 
 static enum status nodes_slice(struct cloud *cloud, struct cloud_job *job, struct effects *effects)
@@ -251,13 +309,13 @@ static enum status nodes_slice(struct cloud *cloud, struct cloud_job *job, struc
         }
         if (status != ST_OK) return status;
         TRY(STORE(cloud, node_sums, node.id, &sums));
-        put_node(effects, job->client, &node, &sums);
+        TRY(put_node(cloud, effects, job->client, &node, &sums));
         job->after = node.id;
     }
     return ST_OK;
 }
 
-static bool number_argument(const struct control_request *request, const char *name, uint64_t *out)
+bool cloud_number_argument(const struct control_request *request, const char *name, uint64_t *out)
 {
     struct bytes text;
     int64_t value = 0;
@@ -282,7 +340,7 @@ static enum status begin_list(struct cloud *cloud, uint32_t client, struct effec
                         "since is milliseconds since 1970 or a time like 2026-11-22T16:20:48Z");
         return ST_OK;
     }
-    if (!number_argument(cloud->request, "limit", &limit)) {
+    if (!cloud_number_argument(cloud->request, "limit", &limit)) {
         cloud_reply_end(effects, client, ST_USAGE, "limit is a number of entries");
         return ST_OK;
     }
@@ -318,7 +376,7 @@ static enum status begin_job(struct cloud *cloud, uint32_t client, struct effect
                              enum job_kind kind)
 {
     struct node_row node;
-    const enum status found = node_argument(cloud, client, effects, &node);
+    const enum status found = cloud_node_argument(cloud, client, effects, &node);
     if (found == ST_NOT_FOUND) return ST_OK;
     if (found != ST_OK) return found;
     if (kind == JOB_LIST) return begin_list(cloud, client, effects, &node);
@@ -328,6 +386,13 @@ static enum status begin_job(struct cloud *cloud, uint32_t client, struct effect
     job->node = node.id;
     job->readmit = (struct readmit_job){0};
     return ST_OK;
+}
+
+static bool verb_begins(const struct control_request *request, const char *prefix)
+{
+    const struct bytes start = bytes_of_text(prefix);
+    return request->verb.size >= start.size &&
+           bytes_equal(bytes_of(request->verb.data, start.size), start);
 }
 
 enum status cloud_report_request(struct cloud *cloud, const struct event *event,
@@ -361,6 +426,9 @@ enum status cloud_report_request(struct cloud *cloud, const struct event *event,
         if (verbs[i].answer != NULL) return verbs[i].answer(cloud, client, effects);
         return begin_job(cloud, client, effects, verbs[i].job);
     }
+    if (verb_begins(request, "track-")) return cloud_tracks_verb(cloud, client, effects);
+    if (verb_begins(request, "config-") || verb_begins(request, "node-set"))
+        return cloud_config_verb(cloud, client, effects);
     cloud_reply_end(effects, client, ST_USAGE, "no verb \"%.*s\"", (int)request->verb.size,
                     (const char *)request->verb.data);
     return ST_OK;
@@ -399,6 +467,11 @@ enum status cloud_report_slice(struct cloud *cloud, struct effects *effects)
             return cloud_payload_slice(cloud, job, effects);
         case JOB_READMIT:
             return cloud_readmit_slice(cloud, job, effects);
+        case JOB_CONFIG:
+            return cloud_config_slice(cloud, job, effects);
+        case JOB_TRACKS:
+        case JOB_TRACK_HISTORY:
+            return cloud_tracks_slice(cloud, job, effects);
         }
     }
     return ST_OK;

@@ -6,7 +6,17 @@
 
 #include "cloud-consumer/engine.h"
 
-enum job_kind { JOB_NONE, JOB_NODES, JOB_LIST, JOB_VERIFY, JOB_PAYLOAD, JOB_READMIT };
+enum job_kind {
+    JOB_NONE,
+    JOB_NODES,
+    JOB_LIST,
+    JOB_VERIFY,
+    JOB_PAYLOAD,
+    JOB_READMIT,
+    JOB_CONFIG,
+    JOB_TRACKS,
+    JOB_TRACK_HISTORY
+};
 
 enum {
     LIST_LOGS_MAX = 1024, /* logs merged by one list; with more, name a node */
@@ -73,6 +83,29 @@ struct payload_job {
     uint32_t part, parts;
 };
 
+enum config_job_kind { CONFIG_JOB_LIST, CONFIG_JOB_HISTORY, CONFIG_JOB_RULES, CONFIG_JOB_RAISE };
+
+struct config_job {
+    enum config_job_kind kind;
+    struct config_key after; /* registers, rules: the last one told */
+    int64_t before;          /* history: likewise */
+    bool has_scope, has_key; /* only this one */
+    struct config_scope scope;
+    struct level_name key;
+    uint64_t limit, done;
+};
+
+/* A list of tracks, or of archived states. */
+struct track_job {
+    bool all, one, has_box;
+    int64_t since_ms, until_ms;
+    uint64_t limit, done;
+    struct level_name after; /* list: the last one looked at */
+    uint64_t newest;         /* history: likewise, by (newest, id); of one track by id alone */
+    int64_t id;
+    int32_t south, west, north, east; /* 1e-7 degrees */
+};
+
 struct cloud_job {
     enum job_kind kind;
     uint32_t client;
@@ -83,6 +116,8 @@ struct cloud_job {
     struct verify_job verify;
     struct readmit_job readmit;
     struct payload_job payload;
+    struct config_job config;
+    struct track_job track;
 };
 
 /* A request of a client; bad ones are answered, never errors. */
@@ -119,6 +154,18 @@ MUST_USE enum status cloud_payload_slice(struct cloud *cloud, struct cloud_job *
                                          struct effects *effects);
 MUST_USE enum status cloud_readmit_slice(struct cloud *cloud, struct cloud_job *job,
                                          struct effects *effects);
+MUST_USE enum status cloud_tracks_slice(struct cloud *cloud, struct cloud_job *job,
+                                        struct effects *effects);
+MUST_USE enum status cloud_config_slice(struct cloud *cloud, struct cloud_job *job,
+                                        struct effects *effects);
+/* NULL: the client has its answer. */
+struct config_job *cloud_config_job_begin(struct cloud *cloud, uint32_t client,
+                                          struct effects *effects, enum config_job_kind kind);
+/* The node that the argument names; id 0: no argument. ST_NOT_FOUND: the client has its answer. */
+MUST_USE enum status cloud_node_argument(struct cloud *cloud, uint32_t client,
+                                         struct effects *effects, struct node_row *out);
+/* False: it is there and not a natural number. */
+bool cloud_number_argument(const struct control_request *request, const char *name, uint64_t *out);
 struct cloud_job *cloud_job_begin(struct cloud *cloud, uint32_t client, enum job_kind kind,
                                   struct effects *effects);
 

@@ -116,7 +116,7 @@ static enum status put_entry(struct cloud *cloud, uint32_t client, struct effect
     bool rejected = false;
     TRY(cloud_type_words(cloud, shown->log.id, header->type, &type));
     TRY(STORE(cloud, rejected_has, shown->log.id, header->sequence, &rejected));
-    struct buf out = cloud_reply_space(effects, CONTROL_TEXT_SIZE_MAX);
+    struct buf out = cloud_reply_space(effects, RECORD_SIZE_TYPICAL);
     record_reply_begin(&out, 26);
     record_words(&out, "node", header->node.text);
     record_hex(&out, "log", bytes_of(header->log.bytes, LOG_ID_SIZE));

@@ -110,12 +110,21 @@ static const char guards[] =
            " (SELECT 1 FROM evidence_payload WHERE log = OLD.log AND sequence = OLD.sequence)",
            "the parts of an accepted payload are immutable");
 
+static const char config_tables[] =
+    CONFIG_TABLES
+    IMMUTABLE("config_history");
+
+static const char track_tables[] =
+    TRACK_TABLES
+    REFUSE("track_archive_no_update", "BEFORE UPDATE ON track_archive",
+           "track_archive is immutable")
+    REFUSE("track_archive_kept", "BEFORE DELETE ON track_archive"
+           " WHEN OLD.received_ms >= (SELECT archive_from_ms FROM track_meta)",
+           "an archived state goes only by its age");
+
 /* clang-format on */
 
 /* One migration is one transaction; each later one goes to the end and is never changed. */
 const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT] = {
-    {node_tables},
-    {log_tables},
-    {side_tables},
-    {guards},
+    {node_tables}, {log_tables}, {side_tables}, {guards}, {config_tables}, {track_tables},
 };

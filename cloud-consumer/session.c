@@ -4,10 +4,11 @@
 
 #include "cloud-consumer/engine.h"
 
-static const enum topic_id subscriptions[] = {TOPIC_EVIDENCE, TOPIC_SYNC_UP, TOPIC_STATUS};
+static const enum topic_id subscriptions[] = {TOPIC_EVIDENCE, TOPIC_TRACKS_UP, TOPIC_CONFIG_UP,
+                                              TOPIC_SYNC_UP, TOPIC_STATUS};
 
 /* A stamp for a frame; what it may reach after a restart is durable before the frame leaves. */
-static enum status stamp(struct cloud *cloud, uint64_t *out)
+enum status cloud_stamp(struct cloud *cloud, uint64_t *out)
 {
     *out = hlc_now(&cloud->clock, cloud_wall_ms(cloud));
     if (!hlc_limit_due(&cloud->clock)) return ST_OK;
@@ -26,30 +27,36 @@ static enum status frame(struct cloud *cloud, struct effects *effects,
         .topic_below_root = topic_text_below_root(topic),
     };
     INVARIANT(buf_ok(&cloud->body)); /* all of a cloud's messages are bounded by their formats */
-    TRY(stamp(cloud, &spec.hlc));
+    TRY(cloud_stamp(cloud, &spec.hlc));
     struct buf space = effects_space(effects, cloud->body.size + FRAME_OVERHEAD_MAX);
     TRY(envelope_write(&spec, buf_bytes(&cloud->body), NULL, cloud->hasher, &space));
     *out = effects_take(effects, &space);
     return ST_OK;
 }
 
-enum status cloud_publish(struct cloud *cloud, struct effects *effects, enum topic_id topic,
-                          const struct node_name *node, enum frame_kind kind)
+enum status cloud_publish_on(struct cloud *cloud, struct effects *effects,
+                             const struct topic_text *topic, bool retain, enum frame_kind kind)
 {
     struct cloud_session *const session = &cloud->session;
-    struct topic_text text;
     struct bytes payload;
-    TRY(topic_build(cloud->topic_root, topic, node == NULL ? NULL : node->text, NULL, &text));
-    TRY(frame(cloud, effects, &text, kind, &payload));
+    TRY(frame(cloud, effects, topic, kind, &payload));
     struct effect *const effect = effects_add(effects, EFFECT_PUBLISH);
     effect->link = LINK_CLOUD;
-    effect->topic = effects_copy(effects, topic_text_bytes(&text));
+    effect->topic = effects_copy(effects, topic_text_bytes(topic));
     effect->payload = payload;
-    effect->retain = topic_row_of(topic)->retained;
+    effect->retain = retain;
     /* The connection's number is in the token: an answer to an earlier one frees nothing. */
     effect->token = session->connection << 16 | (session->next_token++ & 0xffff);
     session->in_flight++;
     return ST_OK;
+}
+
+enum status cloud_publish(struct cloud *cloud, struct effects *effects, enum topic_id topic,
+                          const struct node_name *node, enum frame_kind kind)
+{
+    struct topic_text text;
+    TRY(topic_build(cloud->topic_root, topic, node == NULL ? NULL : node->text, NULL, &text));
+    return cloud_publish_on(cloud, effects, &text, topic_row_of(topic)->retained, kind);
 }
 
 static void encode_status(struct cloud *cloud, bool online, const char *reason)
@@ -111,6 +118,7 @@ enum status cloud_session_up(struct cloud *cloud, const struct event *event,
         effect->topic = effects_copy(effects, topic_text_bytes(&text));
     }
     trace_line(&cloud->port->trace, TRACE_INFO, "link up");
+    cloud_config_link_up(cloud, event->session_present);
     encode_status(cloud, true, "");
     return cloud_publish(cloud, effects, TOPIC_CLOUD_STATUS, NULL, FRAME_STATUS);
 }

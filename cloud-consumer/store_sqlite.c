@@ -1,7 +1,9 @@
 /* store_sqlite.c - the embedded store: open and close, transactions, identity, small helpers. */
 #include <stdlib.h>
 
+#include "cloud-consumer/config_store.h"
 #include "cloud-consumer/store_sqlite.h"
+#include "cloud-consumer/track_store.h"
 
 enum {
     /* Runs are blobs of about 32 KiB: with large pages a run is three pages and not nine. */
@@ -11,12 +13,15 @@ enum {
 };
 
 #define STATEMENT_AS_SQL(name, sql) [name] = sql,
-static const char *const statement_sql[SQL_COUNT] = {STATEMENT_MAP(STATEMENT_AS_SQL)};
+static const char *const statement_sql[SQL_COUNT] = {STATEMENT_MAP(
+    STATEMENT_AS_SQL) CONFIG_STATEMENT_MAP(STATEMENT_AS_SQL) TRACK_STATEMENT_MAP(STATEMENT_AS_SQL)};
 #undef STATEMENT_AS_SQL
 
 struct sqlite_store_open {
     struct sqlite_store store;
     struct evidence_store_verbs verbs;
+    struct config_store_verbs configs;
+    struct track_store_verbs tracks;
 };
 
 enum status sqlite_first(struct statement *statement)
@@ -231,6 +236,11 @@ enum status evidence_store_sqlite_open(const struct evidence_store_options *opti
     sqlite_side_verbs(&open->verbs);
     sqlite_part_verbs(&open->verbs);
     store->base.verbs = &open->verbs;
+    sqlite_config_verbs(&open->configs);
+    sqlite_sync_verbs(&open->configs);
+    store->base.configs = &open->configs;
+    sqlite_track_verbs(&open->tracks);
+    store->base.tracks = &open->tracks;
     *out = &store->base;
     return ST_OK;
 out:

@@ -6,10 +6,12 @@
 #define HOLDFAST_CLOUD_CONSUMER_STORE_SQLITE_H
 
 #include "cloud-consumer/evidence_store.h"
+#include "cloud-consumer/store_sqlite_config.h"
+#include "cloud-consumer/store_sqlite_track.h"
 #include "common/store/db.h"
 
 enum {
-    CLOUD_MIGRATION_COUNT = 4,
+    CLOUD_MIGRATION_COUNT = 6,
     CLOUD_APPLICATION_ID = 0x48464331, /* "HFC1" */
 };
 extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
@@ -130,7 +132,10 @@ extern const struct db_migration cloud_migrations[CLOUD_MIGRATION_COUNT];
     X(SQL_ALARM_ADD, "INSERT OR IGNORE INTO alarm VALUES (NULL, ?1, ?2, ?3, ?4)")
 
 #define STATEMENT_AS_ENUM(name, sql) name,
-enum sqlite_statement { STATEMENT_MAP(STATEMENT_AS_ENUM) SQL_COUNT };
+enum sqlite_statement {
+    STATEMENT_MAP(STATEMENT_AS_ENUM) CONFIG_STATEMENT_MAP(STATEMENT_AS_ENUM)
+        TRACK_STATEMENT_MAP(STATEMENT_AS_ENUM) SQL_COUNT
+};
 #undef STATEMENT_AS_ENUM
 
 struct sqlite_store {
@@ -168,5 +173,10 @@ void sqlite_log_verbs(struct evidence_store_verbs *verbs);
 void sqlite_run_verbs(struct evidence_store_verbs *verbs);
 void sqlite_side_verbs(struct evidence_store_verbs *verbs);
 void sqlite_part_verbs(struct evidence_store_verbs *verbs);
+struct config_store_verbs;
+void sqlite_config_verbs(struct config_store_verbs *verbs);
+void sqlite_sync_verbs(struct config_store_verbs *verbs);
+struct track_store_verbs;
+void sqlite_track_verbs(struct track_store_verbs *verbs);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/wire/nack_msg.h"
 #include "common/wire/status_msg.h"
 #include "edge-bridge/edge_state.h"
 #include "edge-bridge/schema.h"
@@ -156,6 +157,8 @@ static enum status leave_log(struct edge *edge, struct log_row *log, const char 
     TRY(evidence_log_start(edge, reason));
     TRY(evidence_read_log(edge, &log->log, log)); /* its head moved: CLOSE */
     if (edge->outbox.placed && edge->outbox.log.id == log->id) edge->outbox.log.head = log->head;
+    TRY(track_lane_restored(edge));
+    TRY(config_lane_restored(edge));
     return evidence_log_set_state(edge, log, LOG_LEFT);
 }
 
@@ -204,7 +207,7 @@ static enum status apply_absent_logs(struct edge *edge, const struct ack *ack)
 }
 
 static enum status apply_ack(struct edge *edge, const struct ack *ack, struct bytes frame,
-                             bool fresh)
+                             bool fresh, struct effects *effects)
 {
     enum ack_standing standing;
     TRY(standing_of(edge, ack, fresh, &standing));
@@ -217,6 +220,8 @@ static enum status apply_ack(struct edge *edge, const struct ack *ack, struct by
     edge->session.ack_mono_ns = edge->now.mono_ns;
     for (size_t i = 0; i < ack->log_count; i++)
         TRY(apply_log(edge, ack, &ack->logs[i], standing == ACK_ADOPTED));
+    TRY(track_lane_acked(edge, ack, standing == ACK_ADOPTED));
+    TRY(config_lane_acked(edge, ack, standing == ACK_ADOPTED, effects));
     return standing == ACK_ADOPTED ? apply_absent_logs(edge, ack) : ST_OK;
 }
 
@@ -238,7 +243,20 @@ static enum status apply_held(struct edge *edge, const struct hello_reply *reply
     return ST_OK;
 }
 
-static enum status on_hello_reply(struct edge *edge, struct bytes body)
+/* From here on our clock is known to be right, so tracks and config may go. */
+static enum status open_lanes(struct edge *edge, const struct hello_reply *reply)
+{
+    TRY(clock_heard(edge, reply->cloud_ms, reply->mono_ms * 1000000, reply->admitted));
+    TRY(tracks_horizon(edge, reply->horizon));
+    TRY(config_told(edge, &reply->config, reply->roster));
+    if (edge->session.lanes_open) return ST_OK;
+    edge->session.lanes_open = true;
+    TRY(track_lane_start(edge));
+    config_lane_start(edge);
+    return ST_OK;
+}
+
+static enum status on_hello_reply(struct edge *edge, struct bytes body, struct effects *effects)
 {
     struct hello_reply *reply = edge->hello_reply;
     if (hello_reply_decode(edge->unpacker, body, reply) != ST_OK ||
@@ -248,7 +266,7 @@ static enum status on_hello_reply(struct edge *edge, struct bytes body)
     }
     const bool asked = edge->outbox.probing;
     edge->session.hello_waits = false;
-    TRY(apply_ack(edge, &reply->ack, BYTES_EMPTY, true));
+    TRY(apply_ack(edge, &reply->ack, BYTES_EMPTY, true, effects));
     TRY(apply_held(edge, reply));
     /* The cloud is there and this is all it has: what was sent before the question is lost. */
     if (asked && outbox_sent_before_probe(edge)) {
@@ -257,7 +275,24 @@ static enum status on_hello_reply(struct edge *edge, struct bytes body)
     }
     edge->outbox.probing = false;
     edge->outbox.probes = 0;
-    return ST_OK;
+    return open_lanes(edge, reply);
+}
+
+static enum status on_nack(struct edge *edge, struct bytes body)
+{
+    struct nack nack;
+    if (nack_msg_decode(edge->unpacker, body, &nack) != ST_OK ||
+        !nonce_equal(&nack.nonce, &edge->session.nonce)) {
+        edge->counters.frames_forged++;
+        return ST_OK;
+    }
+    edge->counters.nacks++;
+    trace_line(&edge->port->trace, TRACE_WARNING, "the cloud did not take %s %llu..%llu: %.*s",
+               nack.lane == NACK_TRACKS ? "track changes" : "config writes",
+               (unsigned long long)nack.from, (unsigned long long)nack.to, (int)nack.words.size,
+               (const char *)nack.words.data);
+    if (nack.reason != NACK_FUTURE) return ST_OK;
+    return clock_heard(edge, nack.cloud_ms, edge->now.mono_ns, nack.admitted);
 }
 
 static enum status on_range_request(struct edge *edge, struct bytes body)
@@ -290,20 +325,33 @@ static enum status on_cloud_status(struct edge *edge, struct bytes body, bool re
     return session_hello(edge, effects);
 }
 
-static enum status dispatch(struct edge *edge, const struct envelope *envelope, struct bytes body,
+static enum status dispatch(struct edge *edge, const struct envelope *envelope,
+                            const struct topic_parts *topic, struct bytes body,
                             const struct mqtt_message *message, struct effects *effects)
 {
     switch (envelope->kind) {
     case FRAME_ACK:
         if (ack_msg_decode(edge->unpacker, body, edge->ack) == ST_OK)
-            return apply_ack(edge, edge->ack, message->payload, false);
+            return apply_ack(edge, edge->ack, message->payload, false, effects);
         break;
     case FRAME_HELLO_REPLY:
-        return on_hello_reply(edge, body);
+        return on_hello_reply(edge, body, effects);
     case FRAME_RANGE_REQUEST:
         return on_range_request(edge, body);
     case FRAME_STATUS:
         return on_cloud_status(edge, body, message->retained, effects);
+    case FRAME_NACK:
+        return on_nack(edge, body);
+    case FRAME_TRACKS:
+        return tracks_merge(edge, body);
+    case FRAME_TRACK_DIFFERS:
+        return track_lane_differs(edge, body);
+    case FRAME_TRACK_WANT:
+        return track_lane_want(edge, body);
+    case FRAME_ROSTER:
+        return config_roster(edge, body, effects);
+    case FRAME_CONFIG:
+        return config_merge(edge, topic->scope, topic->name, body, message->payload, effects);
     default:
         break;
     }
@@ -318,7 +366,14 @@ static bool kind_fits(enum topic_id topic, enum frame_kind kind)
     case TOPIC_ACK:
         return kind == FRAME_ACK;
     case TOPIC_SYNC_DOWN:
-        return kind == FRAME_HELLO_REPLY || kind == FRAME_RANGE_REQUEST;
+        return kind == FRAME_HELLO_REPLY || kind == FRAME_RANGE_REQUEST || kind == FRAME_NACK ||
+               kind == FRAME_TRACK_DIFFERS || kind == FRAME_TRACK_WANT;
+    case TOPIC_TRACKS_DOWN:
+        return kind == FRAME_TRACKS;
+    case TOPIC_CONFIG:
+        return kind == FRAME_CONFIG;
+    case TOPIC_ROSTER:
+        return kind == FRAME_ROSTER;
     case TOPIC_CLOUD_STATUS:
         return kind == FRAME_STATUS;
     default:
@@ -346,5 +401,5 @@ enum status apply_message(struct edge *edge, const struct mqtt_message *message,
         return ST_OK;
     }
     edge->session.heard_mono_ns = edge->now.mono_ns;
-    return dispatch(edge, &envelope, body, message, effects);
+    return dispatch(edge, &envelope, &topic, body, message, effects);
 }

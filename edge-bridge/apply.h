@@ -1,5 +1,5 @@
 /* apply.h - what comes down from the cloud: acknowledgements, hello replies, range requests, and
- * whether a consumer is there.
+ * whether a consumer is there; tracks, config and refusals are proved here and handed on.
  *
  * Nothing is believed that is not signed by the trusted cloud key for exactly this topic. What
  * takes effect by being fresh (a lower acknowledgement after a restore, a request to send again)

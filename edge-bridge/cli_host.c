@@ -2,8 +2,8 @@
 #include "edge-bridge/cli_host.h"
 
 #include <string.h>
-#include <unistd.h>
 
+#include "common/shell/cli_verb.h"
 #include "common/shell/key_file.h"
 #include "common/shell/log_stderr.h"
 #include "common/shell/version.h"
@@ -13,15 +13,11 @@ enum { SMALL_FILE_SIZE_MAX = 512 };
 
 enum status edge_host_open(struct edge_host *host, const char *directory, struct buf *message)
 {
-    char path[PATH_MAX];
     memset(host, 0, sizeof *host);
     host->directory.fd = -1;
     TRY(state_dir_open(directory, &host->directory, message));
     TRY(crypto_start());
     state_dir_path(&host->directory, EDGE_DATABASE_FILE, host->database_path);
-    state_dir_path(&host->directory, EDGE_SETTINGS_FILE, path);
-    TRY(settings_open(edge_setting_rows, edge_setting_count, EDGE_SETTINGS_PREFIX,
-                      &host->settings));
     if (!state_dir_has(&host->directory, EDGE_NODE_FILE)) {
         buf_put_format(message,
                        "%s is not a node's directory; make one with: edge-bridge init "
@@ -29,8 +25,7 @@ enum status edge_host_open(struct edge_host *host, const char *directory, struct
                        directory, directory);
         return ST_SETTINGS;
     }
-    TRY(settings_read_path(host->settings, path, message));
-    TRY(settings_environment(host->settings, environ, message));
+    TRY(cli_settings_open(&edge_settings_table, &host->directory, &host->settings, message));
     TRY(edge_settings_from(host->settings, &host->engine_settings, message));
     const enum trace_level level =
         (enum trace_level)settings_number(host->settings, "log", "level");
@@ -190,4 +185,17 @@ static void session_stop(void *context)
 struct session_engine edge_host_session_engine(struct edge_host *host)
 {
     return (struct session_engine){.context = host, .open = session_start, .close = session_stop};
+}
+
+enum status edge_host_ask(const struct cli_call *call, const char *verb,
+                          const struct cli_arguments *arguments)
+{
+    struct edge_host host;
+    enum status status = edge_host_open(&host, cli_value(call, "dir"), call->message);
+    if (status == ST_OK) {
+        const struct session_engine engine = edge_host_session_engine(&host);
+        status = cli_ask(call, &host.directory, &engine, verb, arguments);
+    }
+    edge_host_close(&host);
+    return status;
 }

@@ -5,6 +5,7 @@
 #ifndef HOLDFAST_EDGE_BRIDGE_CLI_HOST_H
 #define HOLDFAST_EDGE_BRIDGE_CLI_HOST_H
 
+#include "common/shell/cli_verb.h"
 #include "common/shell/clock_os.h"
 #include "common/shell/control_session.h"
 #include "common/shell/settings.h"
@@ -46,6 +47,10 @@ MUST_USE enum status edge_host_engine_open(struct edge_host *host, bool daemon,
 struct engine_calls edge_host_calls(struct edge_host *host);
 /* For control_session_open. */
 struct session_engine edge_host_session_engine(struct edge_host *host);
+
+/* One verb of the engine, in the directory of the option --dir. Errors: those above, the END's. */
+MUST_USE enum status edge_host_ask(const struct cli_call *call, const char *verb,
+                                   const struct cli_arguments *arguments);
 
 /* A cloud key line, or the 44 characters of base64 of a cloud key. Errors: ST_MALFORMED, ST_FORGED.
  */

@@ -1,11 +1,6 @@
-/* cli_init.c - makes a node's directory and prints its enrolment line.
- *
- * The database is made under another name and renamed when it is whole, so that an init that was
- * interrupted is simply run again; a key that is there already is kept. */
-#include <errno.h>
+/* cli_init.c - makes a node's directory and prints its enrolment line.;
+ * a key that is there already is kept. */
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "common/shell/dir_lock.h"
 #include "common/shell/key_file.h"
@@ -14,17 +9,11 @@
 #include "edge-bridge/cli_settings.h"
 #include "edge-bridge/cli_verbs.h"
 
-#define NEW_DATABASE EDGE_DATABASE_FILE ".new"
-
 static enum status database_make(struct edge_host *host, struct buf *message)
 {
-    static const char *const leftovers[] = {NEW_DATABASE, NEW_DATABASE "-wal", NEW_DATABASE "-shm",
-                                            NEW_DATABASE "-journal"};
     struct clock_os clock = clock_os_of(host->directory.fd);
     char path[PATH_MAX];
-    for (size_t i = 0; i < COUNT_OF(leftovers); i++)
-        unlinkat(host->directory.fd, leftovers[i], 0);
-    state_dir_path(&host->directory, NEW_DATABASE, path);
+    cli_database_begin(&host->directory, EDGE_DATABASE_FILE, path);
     host->port = (struct port){.random = entropy_fill};
     struct edge_options options = {
         .database_path = path,
@@ -37,21 +26,7 @@ static enum status database_make(struct edge_host *host, struct buf *message)
     };
     TRY(boot_id_read(options.boot_id));
     TRY(edge_create(&options, message));
-    if (renameat(host->directory.fd, NEW_DATABASE, host->directory.fd, EDGE_DATABASE_FILE) == 0 &&
-        fsync(host->directory.fd) == 0)
-        return ST_OK;
-    buf_put_format(message, "%s cannot be renamed: %s", path, strerror(errno));
-    return ST_DISK;
-}
-
-static enum status settings_make(const struct state_dir *directory, struct buf *message)
-{
-    uint8_t memory[16 * 1024];
-    struct buf text = buf_of(memory, sizeof memory);
-    if (state_dir_has(directory, EDGE_SETTINGS_FILE)) return ST_OK;
-    settings_write_template(edge_setting_rows, edge_setting_count, &text);
-    INVARIANT(buf_ok(&text));
-    return state_dir_write(directory, EDGE_SETTINGS_FILE, 0600, false, buf_bytes(&text), message);
+    return cli_database_finish(&host->directory, EDGE_DATABASE_FILE, message);
 }
 
 static enum status node_make(struct edge_host *host, struct buf *message)
@@ -63,7 +38,7 @@ static enum status node_make(struct edge_host *host, struct buf *message)
                        host->directory.path);
         return ST_CONFLICT;
     }
-    TRY(settings_make(&host->directory, message));
+    TRY(cli_settings_make(&edge_settings_table, &host->directory, message));
     if (!state_dir_has(&host->directory, KEY_FILE_NAME))
         TRY(key_file_create(&host->directory, message));
     TRY(key_file_open(&host->directory, &host->key, message));

@@ -5,7 +5,7 @@
 #include "common/shell/broker_settings.h"
 #include "topics/topics.h"
 
-const struct setting_row edge_setting_rows[] = {
+static const struct setting_row rows[] = {
     BROKER_ROWS("broker"),
     {"broker", "topic_root", SETTING_TEXT, "hf/v1", 1, 64, NULL,
      "first levels of every topic; the same for all nodes and the cloud"},
@@ -34,12 +34,31 @@ const struct setting_row edge_setting_rows[] = {
      "without acknowledgement for so long, the cloud is asked"},
     {"outbox", "compress", SETTING_WORD, "auto", 0, 0, "never always auto",
      "compress frames; auto: unless the payloads do not get smaller"},
+    {"tracks", "interest", SETTING_WORD, "all", 0, 0, "none groups all",
+     "which tracks of others are taken from the cloud"},
+    {"tracks", "view_ttl_s", SETTING_INT, "600", 1, 31536000, NULL,
+     "a track not seen for so long is historical"},
+    {"tracks", "interval_ms", SETTING_MS, "200", 0, 3600000, NULL,
+     "a batch of tracks that is not full waits so long for company"},
+    {"tracks", "repair_s", SETTING_INT, "86400", 1, 31536000, NULL,
+     "replicas are compared with the cloud so often"},
+    {"tracks", "retention_min_s", SETTING_INT, "3600", 0, 31536000, NULL,
+     "a horizon nearer to now than this is refused"},
+    {"tracks", "bytes_max", SETTING_BYTES, "64M", 65536, 1099511627776, NULL,
+     "room for tracks; historical ones give way first"},
+    {"tracks", "history", SETTING_WORD, "none", 0, 0, "none evidence",
+     "evidence: each local observation is also kept as an evidence entry of priority 4"},
     {"disk", "reserve_bytes", SETTING_BYTES, "64M", 0, 1099511627776, NULL,
      "below this much free room no new evidence is taken"},
     {"log", "level", SETTING_WORD, "info", 0, 0, "debug info warning alarm",
      "least important lines that are logged"},
 };
-const size_t edge_setting_count = COUNT_OF(edge_setting_rows);
+const struct settings_table edge_settings_table = {
+    .rows = rows,
+    .row_count = COUNT_OF(rows),
+    .prefix = EDGE_SETTINGS_PREFIX,
+    .file = EDGE_SETTINGS_FILE,
+};
 
 static uint32_t small(const struct settings *settings, const char *section, const char *key)
 {
@@ -53,8 +72,6 @@ enum status edge_settings_from(const struct settings *settings, struct edge_sett
     out->topic_root = settings_text(settings, "broker", "topic_root");
     out->cloud_link = settings_text(settings, "broker", "host")[0] != '\0';
     out->local_link = settings_flag(settings, "local", "enabled");
-    out->reconnect_ms_min = small(settings, "broker", "reconnect_min_ms");
-    out->reconnect_ms_max = small(settings, "broker", "reconnect_max_ms");
     out->checkpoint_ms = small(settings, "evidence", "checkpoint_ms");
     out->heartbeat_ms = small(settings, "evidence", "heartbeat_ms");
     out->publisher_id_days = small(settings, "evidence", "publisher_id_days");
@@ -64,12 +81,15 @@ enum status edge_settings_from(const struct settings *settings, struct edge_sett
     out->window_frames_max = small(settings, "outbox", "window_frames");
     out->ack_timeout_ms = small(settings, "outbox", "ack_timeout_ms");
     out->compress = (enum edge_compress)settings_number(settings, "outbox", "compress");
+    out->interest = (enum track_interest)settings_number(settings, "tracks", "interest");
+    out->track_view_ttl_s = small(settings, "tracks", "view_ttl_s");
+    out->track_interval_ms = small(settings, "tracks", "interval_ms");
+    out->track_repair_s = small(settings, "tracks", "repair_s");
+    out->track_retention_min_s = small(settings, "tracks", "retention_min_s");
+    out->track_bytes_max = settings_number(settings, "tracks", "bytes_max");
+    out->track_history = settings_number(settings, "tracks", "history") == 1;
     out->disk_reserve_bytes = settings_number(settings, "disk", "reserve_bytes");
-    if (out->reconnect_ms_min > out->reconnect_ms_max) {
-        buf_put_format(message, "reconnect_min_ms %u is above reconnect_max_ms %u in [broker]",
-                       out->reconnect_ms_min, out->reconnect_ms_max);
-        return ST_SETTINGS;
-    }
+    TRY(cli_reconnect_read(settings, &out->reconnect_ms_min, &out->reconnect_ms_max, message));
     if (!topic_root_ok(out->topic_root)) {
         buf_put_format(message,
                        "topic_root in [broker] must be levels of letters, digits, dot, dash and "

@@ -12,5 +12,15 @@ enum status cli_verify(const struct cli_call *call);
 enum status cli_trust(const struct cli_call *call);
 enum status cli_evidence_list(const struct cli_call *call);
 enum status cli_evidence_show(const struct cli_call *call);
+enum status cli_track_put(const struct cli_call *call);
+enum status cli_track_list(const struct cli_call *call);
+enum status cli_track_show(const struct cli_call *call);
+enum status cli_track_remove(const struct cli_call *call);
+enum status cli_track_digest(const struct cli_call *call);
+enum status cli_config_set(const struct cli_call *call);
+enum status cli_config_unset(const struct cli_call *call);
+enum status cli_config_get(const struct cli_call *call);
+enum status cli_config_list(const struct cli_call *call);
+enum status cli_clock(const struct cli_call *call);
 
 #endif

@@ -30,6 +30,12 @@ struct edge_settings edge_settings_default(void)
         .publisher_id_days = 7,
         .publisher_id_count = 1000000,
         .compress = COMPRESS_AUTO,
+        .interest = INTEREST_ALL,
+        .track_view_ttl_s = 600,
+        .track_interval_ms = 200,
+        .track_repair_s = 24 * 60 * 60,
+        .track_retention_min_s = 60 * 60,
+        .track_bytes_max = 64 * 1024 * 1024,
     };
 }
 
@@ -81,7 +87,7 @@ enum status edge_meta_set_bytes(struct edge *edge, int key, struct bytes value)
 
 enum status edge_stamp(struct edge *edge, uint64_t *stamp)
 {
-    *stamp = hlc_now(&edge->hlc, edge_wall_ms(edge));
+    *stamp = hlc_now(&edge->hlc, clock_wall_ms(edge));
     if (!hlc_limit_due(&edge->hlc)) return ST_OK;
     return edge_meta_set_u64(edge, META_HLC_LIMIT, hlc_raise_limit(&edge->hlc));
 }
@@ -200,7 +206,13 @@ static enum status open_parts(struct edge *edge)
     TRY(apply_open(edge));
     TRY(verify_open(edge));
     TRY(restore_clock(edge));
-    return restore_boot(edge);
+    TRY(restore_boot(edge));
+    TRY(clock_open(edge));
+    TRY(track_store_open(edge));
+    TRY(tracks_open(edge));
+    TRY(track_lane_open(edge));
+    TRY(config_store_open(edge));
+    return config_edge_open(edge);
 }
 
 enum status edge_create(const struct edge_options *options, struct buf *message)
@@ -256,6 +268,11 @@ void edge_close(struct edge *edge)
     if (edge == NULL) return;
     if (edge->db != NULL) {
         db_rollback(edge->db);
+        config_edge_close(edge);
+        config_store_close(edge);
+        track_lane_close(edge);
+        tracks_close(edge);
+        track_store_close(edge);
         verify_close(edge);
         apply_close(edge);
         outbox_close(edge);
@@ -280,8 +297,14 @@ void edge_close(struct edge *edge)
 
 static enum status on_message(struct edge *edge, const struct event *event, struct effects *effects)
 {
-    if (event->link == LINK_LOCAL) return intake_message(edge, &event->message, effects);
-    return apply_message(edge, &event->message, effects);
+    struct topic_parts topic;
+    if (event->link == LINK_CLOUD) return apply_message(edge, &event->message, effects);
+    if (topic_parse(edge->root, event->message.topic, &topic) == ST_OK) {
+        if (topic.id == TOPIC_LOCAL_TRACK) return tracks_message(edge, &event->message, effects);
+        if (topic.id == TOPIC_LOCAL_CONFIG_SET)
+            return config_message(edge, &event->message, effects);
+    }
+    return intake_message(edge, &event->message, effects);
 }
 
 static enum status on_request(struct edge *edge, const struct event *event, struct effects *effects)
@@ -292,7 +315,17 @@ static enum status on_request(struct edge *edge, const struct event *event, stru
     }
     if (edge->request->kind == REQUEST_VERB)
         return report_verb(edge, event->client, edge->request, effects);
+    if (edge->request->kind == REQUEST_OBSERVE)
+        return tracks_request(edge, event->client, edge->request, effects);
     return intake_request(edge, event->client, edge->request, effects);
+}
+
+static void on_sent(struct edge *edge, const struct event *event, bool accepted)
+{
+    if (event->link == LINK_CLOUD)
+        outbox_sent(edge, event->token, accepted);
+    else if (!accepted && event->token == CONFIG_LOCAL_TOKEN)
+        config_local_failed(edge);
 }
 
 static enum status dispatch(struct edge *edge, const struct event *event, struct effects *effects)
@@ -308,10 +341,10 @@ static enum status dispatch(struct edge *edge, const struct event *event, struct
     case EVENT_MESSAGE:
         return on_message(edge, event, effects);
     case EVENT_SENT:
-        if (event->link == LINK_CLOUD) outbox_sent(edge, event->token, event->reason_code < 0x80);
+        on_sent(edge, event, event->reason_code < 0x80);
         return ST_OK;
     case EVENT_SEND_FAILED:
-        if (event->link == LINK_CLOUD) outbox_sent(edge, event->token, false);
+        on_sent(edge, event, false);
         return ST_OK;
     case EVENT_REQUEST:
         return on_request(edge, event, effects);
@@ -335,15 +368,18 @@ enum status edge_begin(struct edge *edge)
 static bool ticks(const struct edge *edge, const struct event *event)
 {
     if (edge->daemon) return event->kind != EVENT_STOP;
-    return event->kind == EVENT_REQUEST && event->request.size > 1 &&
-           event->request.data[1] == REQUEST_APPEND;
+    if (event->kind != EVENT_REQUEST || event->request.size < 2) return false;
+    const uint8_t kind = event->request.data[1];
+    return kind == REQUEST_APPEND || (kind == REQUEST_OBSERVE && edge->settings.track_history);
 }
 
 enum status edge_step(struct edge *edge, const struct event *event, struct effects *effects)
 {
     edge->now = event->now;
+    TRY(clock_tick(edge));
     if (ticks(edge, event)) TRY(evidence_log_tick(edge));
     TRY(outbox_mend(edge));
+    TRY(tracks_tick(edge));
     TRY(session_tick(edge, effects));
     return dispatch(edge, event, effects);
 }
@@ -353,6 +389,7 @@ enum status edge_commit(struct edge *edge, const struct moment *now, struct effe
     edge->now = *now;
     TRY(evidence_log_flush(edge));
     TRY(outbox_fill(edge, effects));
+    TRY(config_local_fill(edge, effects));
     TRY(evidence_log_save_tallies(edge));
     TRY(db_commit(edge->db));
     edge->counters.commits++;
@@ -362,8 +399,10 @@ enum status edge_commit(struct edge *edge, const struct moment *now, struct effe
 uint64_t edge_next_wakeup(const struct edge *edge)
 {
     if (edge_has_jobs(edge)) return 0;
-    const uint64_t wakeups[] = {session_wakeup(edge), evidence_log_wakeup(edge),
-                                outbox_wakeup(edge)};
+    const uint64_t wakeups[] = {
+        session_wakeup(edge),    evidence_log_wakeup(edge), outbox_wakeup(edge),
+        track_lane_wakeup(edge), config_wakeup(edge),       state_wakeup(edge),
+    };
     uint64_t least = UINT64_MAX;
     for (size_t i = 0; i < COUNT_OF(wakeups); i++)
         if (wakeups[i] < least) least = wakeups[i];

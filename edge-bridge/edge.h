@@ -15,6 +15,7 @@
 #include "common/port/effect.h"
 #include "common/port/event.h"
 #include "common/port/port.h"
+#include "common/wire/state_msg.h"
 
 struct edge;
 
@@ -36,6 +37,13 @@ struct edge_settings {
     uint32_t publisher_id_days;  /* repeats are recognised for so long */
     uint32_t publisher_id_count; /* and so many */
     enum edge_compress compress;
+    enum track_interest interest;   /* which tracks come down */
+    uint32_t track_view_ttl_s;      /* not seen for so long: historical */
+    uint32_t track_interval_ms;     /* a batch that is not full waits so long for company */
+    uint32_t track_repair_s;        /* digests are compared so often */
+    uint32_t track_retention_min_s; /* a horizon nearer to now than this is refused */
+    uint64_t track_bytes_max;       /* states kept */
+    bool track_history;             /* each observation also becomes an evidence entry */
 };
 
 struct edge_options {

@@ -1,7 +1,8 @@
 /* edge_state.h - what the files of the edge engine share: one struct edge, one part a file.
  *
  * Read in the order of the data's path: intake -> evidence_log -> outbox (framer) -> session ->
- * apply; report and verify answer the operator. Every part is rebuilt from the store at edge_open,
+ * apply; tracks -> track_store -> track_lane and config_edge -> config_store for the other two
+ * kinds of data; clock stamps them all; report and verify answer the operator. Every part is rebuilt from the store at edge_open,
  * and an edge is thrown away after any error, so memory never has to be rolled back. */
 #ifndef HOLDFAST_EDGE_BRIDGE_EDGE_STATE_H
 #define HOLDFAST_EDGE_BRIDGE_EDGE_STATE_H
@@ -17,12 +18,19 @@
 #include "common/wire/evidence_msg.h"
 #include "common/wire/sync_msg.h"
 #include "edge-bridge/apply.h"
+#include "edge-bridge/clock.h"
+#include "edge-bridge/config_edge.h"
+#include "edge-bridge/config_store.h"
 #include "edge-bridge/edge.h"
 #include "edge-bridge/evidence_log.h"
 #include "edge-bridge/evidence_read.h"
 #include "edge-bridge/intake.h"
 #include "edge-bridge/outbox.h"
 #include "edge-bridge/session.h"
+#include "edge-bridge/state.h"
+#include "edge-bridge/track_lane.h"
+#include "edge-bridge/track_store.h"
+#include "edge-bridge/tracks.h"
 #include "edge-bridge/verify.h"
 #include "topics/topics.h"
 
@@ -31,6 +39,7 @@ struct edge_counters {
     uint64_t messages_refused; /* local messages that were not acceptable */
     uint64_t frames_forged;    /* downlink frames that were not the cloud's, or not for us */
     uint64_t acks_stale;
+    uint64_t nacks; /* frames of tracks or config that the cloud did not take */
     uint64_t commits;
     uint64_t bytes_up; /* frame payload bytes handed to the link */
     uint64_t bytes_down;
@@ -67,6 +76,13 @@ struct edge {
     struct session session;
     struct apply apply;
     struct verify_jobs verify;
+    struct clock clock;
+    struct track_store track_store;
+    struct tracks tracks;
+    struct track_lane track_lane;
+    struct config_store config_store;
+    struct config_edge config;
+    struct state state;
 
     struct control_request *request; /* decoded in place, one at a time */
     struct ack *ack;                 /* likewise */

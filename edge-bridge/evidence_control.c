@@ -134,36 +134,40 @@ static enum status insert_log(struct edge *edge, struct log_row *row)
     return ST_OK;
 }
 
-enum status evidence_log_start(struct edge *edge, const char *reason)
+/* The last entry of a log, unless its tree is lost or there is none yet. */
+static enum status end_log(struct edge *edge, const char *reason)
+{
+    const struct evidence_log *log = &edge->log;
+    if (log->row.id == 0 || log->tree_lost) return ST_OK;
+    uint8_t closing[256];
+    struct buf end = buf_of(closing, sizeof(closing));
+    close_encode(bytes_of_text(reason), &end);
+    TRY(evidence_log_control(edge, EVIDENCE_CLOSE, 1, buf_bytes(&end)));
+    return evidence_log_flush(edge);
+}
+
+static enum status begin_log(struct edge *edge, const char *reason)
 {
     struct evidence_log *log = &edge->log;
     const struct log_row old = log->row;
-    const bool tree_lost = log->tree_lost;
-    log->tree_lost = false;
-    if (old.id != 0 && !tree_lost) {
-        uint8_t closing[256];
-        struct buf end = buf_of(closing, sizeof(closing));
-        close_encode(bytes_of_text(reason), &end);
-        TRY(evidence_log_control(edge, EVIDENCE_CLOSE, 1, buf_bytes(&end)));
-        TRY(evidence_log_flush(edge));
-    }
-    struct genesis genesis = {
+    const struct genesis genesis = {
         .key = edge->public_key,
         .wall_ms = edge_wall_ms(edge),
         .reason = bytes_of_text(reason),
         .has_previous = old.id != 0,
         .previous_log = old.log,
-        .previous_size = log->row.head.sequence,
-        .previous_hash = log->row.head.hash,
+        .previous_size = old.head.sequence,
+        .previous_hash = old.head.hash,
     };
     struct log_row row = {
-        .base = old.id == 0 ? 0 : log->row.base + log->row.head.sequence,
+        .base = old.id == 0 ? 0 : old.base + old.head.sequence,
         .created_ms = edge_wall_ms(edge),
     };
     port_random(edge->port, row.log.bytes, LOG_ID_SIZE);
     if (old.id != 0) TRY(evidence_log_set_state(edge, &log->row, LOG_LEFT));
     TRY(insert_log(edge, &row));
     log->row = row;
+    log->tree_lost = false;
     tree_init(&log->tree);
     log->checkpoint_size = 0;
     log->type_number = 0;
@@ -172,6 +176,40 @@ enum status evidence_log_start(struct edge *edge, const char *reason)
     genesis_encode(&genesis, &out);
     INVARIANT(buf_ok(&out));
     return evidence_log_control(edge, EVIDENCE_GENESIS, 1, buf_bytes(&out));
+}
+
+enum status evidence_log_start(struct edge *edge, const char *reason)
+{
+    TRY(end_log(edge, reason));
+    return begin_log(edge, reason);
+}
+
+/* Far from now the nanoseconds of an entry reach their end before the clock's stamps do. */
+static int64_t ns_of_ms(int64_t ms)
+{
+    const int64_t ms_max = INT64_MAX / NS_PER_MS;
+    return (ms > ms_max ? ms_max : ms) * NS_PER_MS;
+}
+
+enum status evidence_log_clock_back(struct edge *edge, int64_t believed_ms, int64_t true_ms,
+                                    uint64_t back_to)
+{
+    static const char *const reason = "the clock was wrong";
+    struct outbox *outbox = &edge->outbox;
+    if (!edge->log.tree_lost) {
+        uint8_t payload[64];
+        struct buf out = buf_of(payload, sizeof(payload));
+        const struct clock_entry clock = {ns_of_ms(believed_ms), ns_of_ms(true_ms),
+                                          edge->now.mono_ns};
+        clock_entry_encode(&clock, &out);
+        TRY(evidence_log_control(edge, EVIDENCE_CLOCK, 1, buf_bytes(&out)));
+    }
+    TRY(end_log(edge, reason));
+    if (outbox->placed && outbox->log.id == edge->log.row.id)
+        outbox->log.head = edge->log.row.head; /* CLOCK and CLOSE are still to be sent */
+    edge->hlc = hlc_restore(back_to);
+    TRY(edge_meta_set_u64(edge, META_HLC_LIMIT, hlc_raise_limit(&edge->hlc)));
+    return begin_log(edge, reason);
 }
 
 enum status evidence_log_lose(struct edge *edge, const struct log_row *log, uint64_t from,

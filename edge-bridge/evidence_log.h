@@ -128,6 +128,11 @@ MUST_USE enum status evidence_log_checkpoint(struct edge *edge, struct checkpoin
 /* Leave the open log (with a CLOSE, unless its tree is lost) and begin a new one whose GENESIS
  * names it and why. The first log of a node has no previous one: row.id is 0 then. */
 MUST_USE enum status evidence_log_start(struct edge *edge, const char *reason);
+/* The clock was ahead: the open log ends with CLOCK (believed_ms, true_ms) and CLOSE, stamped as
+ * before since stamps of one log only grow; then the clock goes back to the stamp `back_to`, and a
+ * new log begins. */
+MUST_USE enum status evidence_log_clock_back(struct edge *edge, int64_t believed_ms,
+                                             int64_t true_ms, uint64_t back_to);
 MUST_USE enum status evidence_log_set_state(struct edge *edge, struct log_row *log,
                                             enum log_state state);
 /* Entries from..to of a log cannot be read any more: say so, signed. The caller flushes. */

@@ -133,7 +133,7 @@ static enum status remember_id(struct edge *edge, const uint8_t key[ID_KEY_SIZE]
 
 /* ---- From a submission to a receipt ---------------------------------------------------------- */
 
-static bool has_room(const struct edge *edge, unsigned priority)
+bool intake_has_room(const struct edge *edge, unsigned priority)
 {
     const uint64_t reserve = edge->settings.disk_reserve_bytes;
     return edge->now.disk_free_bytes >= reserve + reserve * priority / 5;
@@ -180,7 +180,7 @@ static enum status submit(struct edge *edge, const struct submission *what, stru
         }
     }
     if (!receipt->duplicate) {
-        if (!has_room(edge, what->priority)) {
+        if (!intake_has_room(edge, what->priority)) {
             receipt->status = ST_FULL;
             return ST_OK;
         }
@@ -223,18 +223,25 @@ static bool response_topic_ok(struct bytes topic)
            memchr(topic.data, '\0', topic.size) == NULL;
 }
 
+void intake_respond(const struct mqtt_message *message, struct bytes json, struct effects *effects)
+{
+    if (!response_topic_ok(message->response_topic)) return;
+    struct effect *effect = effects_add(effects, EFFECT_PUBLISH);
+    effect->link = LINK_LOCAL;
+    effect->payload = effects_copy(effects, json);
+    effect->topic = effects_copy(effects, message->response_topic);
+    if (message->correlation.size <= PUBLISHER_ID_SIZE_MAX)
+        effect->correlation = effects_copy(effects, message->correlation);
+}
+
 static void send_receipt(const struct mqtt_message *message, const struct receipt *receipt,
                          struct effects *effects)
 {
-    if (!response_topic_ok(message->response_topic)) return;
-    struct buf json = effects_space(effects, RECEIPT_SIZE_MAX);
+    uint8_t memory[RECEIPT_SIZE_MAX];
+    struct buf json = buf_of(memory, sizeof(memory));
     receipt_json(receipt, &json);
     INVARIANT(buf_ok(&json));
-    struct effect *effect = effects_add(effects, EFFECT_PUBLISH);
-    effect->link = LINK_LOCAL;
-    effect->payload = effects_take(effects, &json);
-    effect->topic = effects_copy(effects, message->response_topic);
-    effect->correlation = effects_copy(effects, message->correlation);
+    intake_respond(message, buf_bytes(&json), effects);
 }
 
 static bool priority_of(struct bytes text, unsigned *priority)
@@ -277,9 +284,7 @@ enum status intake_message(struct edge *edge, const struct mqtt_message *message
     receipt.status = judge_message(edge, message, &type, &what.priority);
     if (receipt.status == ST_OK) TRY(submit(edge, &what, &receipt));
     if (receipt.status != ST_OK) edge->counters.messages_refused++;
-    struct mqtt_message answer = *message;
-    if (answer.correlation.size > PUBLISHER_ID_SIZE_MAX) answer.correlation = BYTES_EMPTY;
-    send_receipt(&answer, &receipt, effects);
+    send_receipt(message, &receipt, effects);
     return ST_OK;
 }
 
@@ -332,7 +337,7 @@ static enum status part_request(struct edge *edge, uint32_t client,
                                 const struct control_request *request, struct effects *effects)
 {
     enum status verdict = ST_OK;
-    if (!has_room(edge, PRIORITY_DEFAULT))
+    if (!intake_has_room(edge, PRIORITY_DEFAULT))
         verdict = ST_FULL;
     else
         TRY(uploads_part(edge, client, request->part_total, request->part, &verdict));

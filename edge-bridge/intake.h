@@ -59,6 +59,10 @@ void intake_close(struct edge *edge);
 /* A message on local/evidence/{type}. Never an error for bad input: the receipt says why. */
 MUST_USE enum status intake_message(struct edge *edge, const struct mqtt_message *message,
                                     struct effects *effects);
+/* JSON to the publisher's response topic, with its correlation; nothing when it named none. */
+void intake_respond(const struct mqtt_message *message, struct bytes json, struct effects *effects);
+/* Is there room on the disk for something of this priority? */
+bool intake_has_room(const struct edge *edge, unsigned priority);
 /* APPEND and PART requests. */
 MUST_USE enum status intake_request(struct edge *edge, uint32_t client,
                                     const struct control_request *request, struct effects *effects);

@@ -58,12 +58,15 @@ void outbox_rewind(struct edge *edge)
     outbox->ahead_position = 0;
     outbox->progress_mono_ns = edge->now.mono_ns;
     outbox->linger_until_ns = 0;
+    track_lane_restart(edge);
+    config_lane_restart(edge);
 }
 
 void outbox_restart(struct edge *edge)
 {
     struct outbox *outbox = &edge->outbox;
     outbox->flight_count = 0;
+    edge->session.lanes_open = false;
     outbox_rewind(edge);
     outbox->probing = false;
     outbox->probes = 0;
@@ -124,7 +127,7 @@ struct flight *outbox_add_flight(struct edge *edge, enum flight_kind kind, uint3
 {
     struct outbox *outbox = &edge->outbox;
     INVARIANT(outbox->flight_count < FLIGHTS_MAX);
-    if (outbox->flight_bytes == 0) outbox->progress_mono_ns = edge->now.mono_ns;
+    if (outbox->flight_bytes == 0 && frame_bytes > 0) outbox->progress_mono_ns = edge->now.mono_ns;
     struct flight *flight = &outbox->flights[outbox->flight_count++];
     *flight = (struct flight){.kind = kind, .token = token, .bytes = frame_bytes};
     flight->waits_for_puback = true;
@@ -263,6 +266,39 @@ void outbox_heard(struct edge *edge, const struct log_row *log, const struct ack
     outbox->above_count = said->above.count < ABOVE_MAX ? said->above.count : ABOVE_MAX;
     memcpy(outbox->above, &ack->ranges[said->above.first],
            outbox->above_count * sizeof(outbox->above[0]));
+}
+
+void outbox_lane_acked(struct edge *edge, enum flight_kind kind, uint64_t through)
+{
+    struct outbox *outbox = &edge->outbox;
+    struct pace_mark newest = {0};
+    bool moved = false;
+    for (size_t i = 0; i < outbox->flight_count; i++) {
+        struct flight *flight = &outbox->flights[i];
+        if (flight->log == 0 || flight->kind != kind || flight->last > through) continue;
+        flight_done(edge, flight, &newest);
+        moved = true;
+    }
+    if (moved) progress(edge, &newest);
+}
+
+uint32_t outbox_frame_bytes(const struct edge *edge)
+{
+    return pace_frame_bytes(&edge->outbox.pace, edge->settings.frame_size_max);
+}
+
+enum status outbox_send_lane(struct edge *edge, struct effects *effects, enum flight_kind kind,
+                             enum topic_id topic, enum frame_kind frame, struct bytes body,
+                             uint64_t first, uint64_t last)
+{
+    uint32_t token, frame_bytes;
+    TRY(outbox_publish(edge, effects, topic, frame, body, false, &token, &frame_bytes));
+    const bool note = kind == FLIGHT_NOTE;
+    struct flight *flight = outbox_add_flight(edge, kind, token, note ? 0 : frame_bytes);
+    flight->log = note ? 0 : FLIGHT_NO_LOG;
+    flight->first = first;
+    flight->last = last;
+    return ST_OK;
 }
 
 bool outbox_sent_before_probe(const struct edge *edge)
@@ -405,17 +441,64 @@ static enum status probe(struct edge *edge, struct effects *effects)
     return session_hello(edge, effects);
 }
 
+/* ---- Lanes ----------------------------------------------------------------------------------- */
+
+static enum status lane_next(struct edge *edge, enum lane lane, struct effects *effects, bool *sent)
+{
+    *sent = false;
+    if (lane == LANE_EVIDENCE) {
+        return edge->outbox.damage_found ? ST_OK : framer_next(edge, effects, sent);
+    }
+    if (!edge->session.lanes_open) return ST_OK;
+    return lane == LANE_TRACKS ? track_lane_next(edge, effects, sent)
+                               : config_lane_next(edge, effects, sent);
+}
+
+/* Fair queueing by start times (Goyal, Vin, Cheng 1996): the lane that was served least, in bytes
+ * over its weight, is next; one that had nothing to say for a while does not save up. So config
+ * and tracks pass a backlog of evidence, and none of the three starves. */
+static enum lane lane_to_serve(const struct outbox *outbox, const bool exhausted[LANE_COUNT])
+{
+    enum lane best = LANE_COUNT;
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        if (exhausted[lane]) continue;
+        if (best == LANE_COUNT || outbox->served[lane] < outbox->served[best])
+            best = (enum lane)lane;
+    }
+    return best;
+}
+
+static enum status fill_lanes(struct edge *edge, struct effects *effects)
+{
+    static const uint64_t weights[LANE_COUNT] = {4, 2, 4};
+    struct outbox *outbox = &edge->outbox;
+    bool exhausted[LANE_COUNT] = {false};
+    enum lane lane = LANE_COUNT;
+    for (int i = 0; i < LANE_COUNT; i++)
+        if (outbox->served[i] < outbox->virtual_time) outbox->served[i] = outbox->virtual_time;
+    while (outbox_window_open(edge) && effects_has_room(effects)) {
+        lane = lane_to_serve(outbox, exhausted);
+        if (lane == LANE_COUNT) break;
+        bool sent;
+        const uint64_t before = edge->counters.bytes_up;
+        TRY(lane_next(edge, lane, effects, &sent));
+        exhausted[lane] = !sent;
+        if (!sent) continue;
+        outbox->virtual_time = outbox->served[lane];
+        outbox->served[lane] += (edge->counters.bytes_up - before) * 16 / weights[lane];
+    }
+    outbox->more = lane != LANE_COUNT && !effects_has_room(effects);
+    return ST_OK;
+}
+
 enum status outbox_fill(struct edge *edge, struct effects *effects)
 {
     if (!session_online(edge, LINK_CLOUD)) return ST_OK;
     TRY(probe(edge, effects));
     if (!session_online(edge, LINK_CLOUD)) return ST_OK;
     if (!edge->outbox.damage_found && effects_has_room(effects)) TRY(framer_ahead(edge, effects));
-    bool sent = true;
-    while (sent && outbox_window_open(edge) && effects_has_room(effects))
-        TRY(framer_next(edge, effects, &sent));
-    edge->outbox.more = sent && !effects_has_room(effects);
-    return ST_OK;
+    TRY(state_fill(edge, effects, false));
+    return fill_lanes(edge, effects);
 }
 
 uint64_t outbox_wakeup(const struct edge *edge)

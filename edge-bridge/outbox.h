@@ -32,14 +32,25 @@ enum {
     PROBES_BEFORE_RECONNECT = 3,
     HELLO_AGAIN_TIMEOUTS = 3, /* an unanswered hello is said again after so many timeouts */
     ENTRY_WIRE_TYPICAL = 300, /* bytes: to guess how many entries a frame takes */
+    FLIGHT_NO_LOG = -1,
 };
 
-enum flight_kind { FLIGHT_RUN, FLIGHT_AHEAD, FLIGHT_PART };
+enum flight_kind {
+    FLIGHT_RUN,
+    FLIGHT_AHEAD,
+    FLIGHT_PART,
+    FLIGHT_TRACKS, /* first, last: change numbers */
+    FLIGHT_CONFIG, /* first, last: operation numbers */
+    FLIGHT_NOTE,   /* needs no acknowledgement of the cloud's */
+};
+
+/* What shares the link; see the .c file for how. */
+enum lane { LANE_EVIDENCE, LANE_TRACKS, LANE_CONFIG, LANE_COUNT };
 
 /* One frame that the cloud has not acknowledged yet. */
 struct flight {
     enum flight_kind kind;
-    int64_t log; /* row id */
+    int64_t log; /* row id; FLIGHT_NO_LOG: of another lane; 0: acknowledged already */
     uint64_t first, last;
     uint32_t part;  /* FLIGHT_PART */
     uint32_t bytes; /* of the frame */
@@ -65,6 +76,8 @@ struct outbox {
     uint32_t next_token;
     uint32_t compress_pause; /* frames until compressing is tried again */
     struct pace pace;
+    uint64_t served[LANE_COUNT]; /* virtual finishing time of each lane, in bytes over its weight */
+    uint64_t virtual_time;
 
     bool placed;             /* the cursor below is valid */
     struct log_row log;      /* that is being sent */
@@ -128,6 +141,16 @@ MUST_USE enum status outbox_undelivered(struct edge *edge, struct log_row *log, 
 /* The cloud's words on one log beyond its size: ranges above, staged parts. */
 void outbox_heard(struct edge *edge, const struct log_row *log, const struct ack *ack,
                   const struct ack_log *said);
+
+/* The cloud has taken all of this lane up to here. */
+void outbox_lane_acked(struct edge *edge, enum flight_kind kind, uint64_t through);
+/* A frame of another lane than evidence. */
+MUST_USE enum status outbox_send_lane(struct edge *edge, struct effects *effects,
+                                      enum flight_kind kind, enum topic_id topic,
+                                      enum frame_kind frame, struct bytes body, uint64_t first,
+                                      uint64_t last);
+/* The size to aim at, of a body, on this link. */
+uint32_t outbox_frame_bytes(const struct edge *edge);
 
 /* True when a frame that was sent before the last probe is still unacknowledged. */
 bool outbox_sent_before_probe(const struct edge *edge);

@@ -18,7 +18,7 @@ void report_reply(struct effects *effects, uint32_t client, const struct buf *wr
 
 void report_end(struct effects *effects, uint32_t client, enum status status, const char *message)
 {
-    struct buf out = effects_space(effects, 64 + CONTROL_TEXT_SIZE_MAX);
+    struct buf out = effects_space(effects, 64 + CONTROL_SENTENCE_SIZE_MAX);
     end_reply_encode(&out, status, bytes_of_text(message));
     report_reply(effects, client, &out);
 }
@@ -115,16 +115,32 @@ static void put_links(struct buf *out, const struct edge *edge)
     record_uint(out, "unanswered_hellos", edge->outbox.probes);
 }
 
+static void put_replicas(struct buf *out, const struct edge *edge)
+{
+    record_uint(out, "tracks", edge->track_store.count);
+    record_uint(out, "track_bytes", edge->track_store.bytes);
+    record_uint(out, "tracks_pending", edge->track_store.pending);
+    record_uint(out, "tracks_evicted_unacknowledged", edge->track_store.evicted_unacked);
+    record_uint(out, "config_registers", edge->config_store.register_count);
+    record_uint(out, "config_pending", edge->config_store.pending);
+    record_uint(out, "config_refused", edge->config.refused);
+    record_uint(out, "roster", edge->config.roster_version);
+    record_int(out, "clock_offset_ms", edge->clock.offset_ms);
+    record_uint(out, "clock_healed", edge->clock.heal_count);
+    record_uint(out, "refused_by_cloud", edge->counters.nacks);
+}
+
 static enum status put_status(struct edge *edge, uint32_t client, struct effects *effects)
 {
     int64_t oldest_ms = 0;
     bool there;
     TRY(oldest_pending_wall_ms(edge, &oldest_ms, &there));
     struct buf out = effects_space(effects, 4096);
-    record_reply_begin(&out, 5 + 9 + 10 + 12);
+    record_reply_begin(&out, 5 + 9 + 10 + 12 + 11);
     put_log(&out, edge);
     put_pending(&out, edge);
     put_links(&out, edge);
+    put_replicas(&out, edge);
     if (there)
         record_int(&out, "oldest_pending_age_s", (edge_wall_ms(edge) - oldest_ms) / 1000);
     else
@@ -149,15 +165,16 @@ static enum status put_status(struct edge *edge, uint32_t client, struct effects
 
 /* ---- show and list --------------------------------------------------------------------------- */
 
-static bool natural_of(const struct control_request *request, const char *name, uint64_t *out)
+bool report_natural_of(const struct control_request *request, const char *name, uint64_t *out)
 {
     struct bytes text;
     if (!verb_argument_find(request, name, &text) || text.size == 0 || text.size > 18) return false;
-    *out = 0;
+    uint64_t natural = 0;
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] < '0' || text.data[i] > '9') return false;
-        *out = *out * 10 + (uint64_t)(text.data[i] - '0');
+        natural = natural * 10 + (uint64_t)(text.data[i] - '0');
     }
+    *out = natural;
     return true;
 }
 
@@ -245,7 +262,7 @@ static enum status put_show(struct edge *edge, uint32_t client,
     struct evidence_row row;
     struct bytes raw;
     uint64_t sequence;
-    if (!natural_of(request, "sequence", &sequence)) {
+    if (!report_natural_of(request, "sequence", &sequence)) {
         report_end(effects, client, ST_USAGE, "show takes a sequence number");
         return ST_OK;
     }
@@ -306,9 +323,11 @@ static enum status put_list(struct edge *edge, uint32_t client,
     }
     TRY(found);
     uint64_t limit = LIST_LIMIT_DEFAULT, since_ms, from = 1;
-    if (natural_of(request, "limit", &limit) && limit > LIST_LIMIT_MAX) limit = LIST_LIMIT_MAX;
+    if (report_natural_of(request, "limit", &limit) && limit > LIST_LIMIT_MAX)
+        limit = LIST_LIMIT_MAX;
     if (log.head.sequence > limit) from = log.head.sequence - limit + 1;
-    if (natural_of(request, "since", &since_ms)) TRY(find_since(edge, &log, since_ms, &from));
+    if (report_natural_of(request, "since", &since_ms))
+        TRY(find_since(edge, &log, since_ms, &from));
     for (uint64_t i = 0; i < limit && from + i <= log.head.sequence; i++) {
         struct evidence_row row;
         const enum status read = evidence_read_entry(edge, &log, from + i, &row);
@@ -354,6 +373,13 @@ static enum status trust(struct edge *edge, uint32_t client, const struct contro
     return ST_OK;
 }
 
+static bool verb_begins(const struct control_request *request, const char *prefix)
+{
+    const struct bytes start = bytes_of_text(prefix);
+    return request->verb.size >= start.size &&
+           bytes_equal(bytes_of(request->verb.data, start.size), start);
+}
+
 enum status report_verb(struct edge *edge, uint32_t client, const struct control_request *request,
                         struct effects *effects)
 {
@@ -363,6 +389,9 @@ enum status report_verb(struct edge *edge, uint32_t client, const struct control
     TRY(evidence_log_flush(edge));
     if (bytes_equal(request->verb, BYTES_LITERAL("status")))
         return put_status(edge, client, effects);
+    if (verb_begins(request, "track-")) return tracks_verb(edge, client, request, effects);
+    if (verb_begins(request, "config-") || verb_begins(request, "clock"))
+        return config_verb(edge, client, request, effects);
     if (bytes_equal(request->verb, BYTES_LITERAL("show")))
         return put_show(edge, client, request, effects);
     if (bytes_equal(request->verb, BYTES_LITERAL("list")))

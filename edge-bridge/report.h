@@ -15,4 +15,8 @@ void report_reply(struct effects *effects, uint32_t client, const struct buf *wr
 /* The END of a request. */
 void report_end(struct effects *effects, uint32_t client, enum status status, const char *message);
 
+/* The value of a VERB's argument as a natural number; false, and *out as it was, when it is not
+ * there or none. */
+bool report_natural_of(const struct control_request *request, const char *name, uint64_t *out);
+
 #endif

@@ -8,7 +8,10 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-static const enum topic_id cloud_subscriptions[] = {TOPIC_ACK, TOPIC_SYNC_DOWN, TOPIC_CLOUD_STATUS};
+static const enum topic_id cloud_subscriptions[] = {TOPIC_ACK, TOPIC_SYNC_DOWN, TOPIC_CLOUD_STATUS,
+                                                    TOPIC_TRACKS_DOWN, TOPIC_ROSTER};
+static const enum topic_id local_subscriptions[] = {TOPIC_LOCAL_EVIDENCE, TOPIC_LOCAL_TRACK,
+                                                    TOPIC_LOCAL_CONFIG_SET};
 
 bool session_online(const struct edge *edge, enum link link)
 {
@@ -141,8 +144,9 @@ enum status session_hello(struct edge *edge, struct effects *effects)
     struct buf body = buf_of(edge->body_scratch, BODY_SIZE_MAX);
     hello_encode(hello, &body);
     if (!buf_ok(&body)) return ST_TOO_LARGE;
-    return outbox_publish(edge, effects, TOPIC_SYNC_UP, FRAME_HELLO, buf_bytes(&body), false, NULL,
-                          NULL);
+    TRY(outbox_publish(edge, effects, TOPIC_SYNC_UP, FRAME_HELLO, buf_bytes(&body), false, NULL,
+                       NULL));
+    return state_fill(edge, effects, true);
 }
 
 static enum status cloud_up(struct edge *edge, struct effects *effects)
@@ -150,6 +154,7 @@ static enum status cloud_up(struct edge *edge, struct effects *effects)
     port_random(edge->port, edge->session.nonce.bytes, NONCE_SIZE);
     for (size_t i = 0; i < COUNT_OF(cloud_subscriptions); i++)
         TRY(subscribe(edge, effects, LINK_CLOUD, cloud_subscriptions[i], NULL));
+    TRY(config_subscribe(edge, effects));
     outbox_restart(edge);
     TRY(announce(edge, effects));
     TRY(publish_status(edge, effects, true, "connected"));
@@ -169,7 +174,9 @@ enum status session_link_up(struct edge *edge, const struct event *event, struct
                event->link == LINK_CLOUD ? "cloud" : "local",
                event->session_present ? "kept" : "new");
     if (event->link == LINK_CLOUD) return cloud_up(edge, effects);
-    TRY(subscribe(edge, effects, LINK_LOCAL, TOPIC_LOCAL_EVIDENCE, "+"));
+    for (size_t i = 0; i < COUNT_OF(local_subscriptions); i++)
+        TRY(subscribe(edge, effects, LINK_LOCAL, local_subscriptions[i], "+"));
+    config_local_up(edge);
     return publish_local_status(edge, effects, true);
 }
 

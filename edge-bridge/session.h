@@ -38,6 +38,7 @@ struct session {
     uint64_t hello_mono_ns; /* when it was said */
     uint64_t heard_mono_ns; /* last frame proved to be the cloud's; 0: none yet */
     uint64_t ack_mono_ns;   /* last acknowledgement accepted */
+    bool lanes_open; /* the hello was answered, so our clock was checked: tracks and config go */
 };
 
 MUST_USE enum status session_link_up(struct edge *edge, const struct event *event,

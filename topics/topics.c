@@ -124,8 +124,41 @@ enum status topic_parse(const char *root, struct bytes topic, struct topic_parts
     return ST_MALFORMED;
 }
 
-enum status topic_build(const char *root, enum topic_id id, const char *node, const char *name,
-                        struct topic_text *out)
+/* What the placeholders shall stand for; NULL where the template has none. */
+struct topic_words {
+    const char *node, *name, *scope;
+};
+
+static bool scope_ok(struct bytes scope)
+{
+    struct bytes rest = scope, first, whole;
+    return next_level(&rest, &first) && match_scope(first, &rest, &whole) && !rest.data;
+}
+
+/* What a level of the template becomes. */
+static enum status fill_level(const struct topic_words *words, struct bytes *level)
+{
+    if (is(*level, "{node}")) {
+        INVARIANT(words->node);
+        *level = bytes_of_text(words->node);
+        return is(*level, "+") || ids_node_name_ok(*level) ? ST_OK : ST_MALFORMED;
+    }
+    if (is_name_placeholder(*level)) {
+        INVARIANT(words->name);
+        *level = bytes_of_text(words->name);
+        return is(*level, "+") || ids_level_name_ok(*level) ? ST_OK : ST_MALFORMED;
+    }
+    if (is(*level, "{scope}")) {
+        INVARIANT(words->scope);
+        *level = bytes_of_text(words->scope);
+        return scope_ok(*level) ? ST_OK : ST_MALFORMED;
+    }
+    INVARIANT(level->data[0] != '{');
+    return ST_OK;
+}
+
+static enum status build(const char *root, enum topic_id id, const struct topic_words *words,
+                         struct topic_text *out)
 {
     const struct topic_row *row = topic_row_of(id);
     struct buf text = buf_of(out->text, sizeof out->text);
@@ -137,17 +170,7 @@ enum status topic_build(const char *root, enum topic_id id, const char *node, co
 
     struct bytes rest = bytes_of_text(row->template_text), level;
     while (next_level(&rest, &level)) {
-        if (is(level, "{node}")) {
-            INVARIANT(node);
-            level = bytes_of_text(node);
-            if (!is(level, "+") && !ids_node_name_ok(level)) return ST_MALFORMED;
-        } else if (is_name_placeholder(level)) {
-            INVARIANT(name);
-            level = bytes_of_text(name);
-            if (!is(level, "+") && !ids_level_name_ok(level)) return ST_MALFORMED;
-        } else {
-            INVARIANT(level.data[0] != '{');
-        }
+        TRY(fill_level(words, &level));
         if (text.size > below_root) buf_put_u8(&text, '/');
         buf_put(&text, level);
     }
@@ -156,6 +179,20 @@ enum status topic_build(const char *root, enum topic_id id, const char *node, co
     out->size = text.size - 1;
     out->below_root = below_root;
     return ST_OK;
+}
+
+enum status topic_build(const char *root, enum topic_id id, const char *node, const char *name,
+                        struct topic_text *out)
+{
+    const struct topic_words words = {.node = node, .name = name};
+    return build(root, id, &words, out);
+}
+
+enum status topic_build_config(const char *root, const char *scope, const char *key,
+                               struct topic_text *out)
+{
+    const struct topic_words words = {.name = key, .scope = scope};
+    return build(root, TOPIC_CONFIG, &words, out);
 }
 
 struct bytes topic_text_bytes(const struct topic_text *topic)

@@ -47,9 +47,10 @@ enum topic_writer { TOPIC_WRITER_EDGE, TOPIC_WRITER_CLOUD, TOPIC_WRITER_PUBLISHE
       "any bytes; user properties priority and id; receipt to the "                                \
       "response topic")                                                                            \
     X(TOPIC_LOCAL_TRACK, LOCAL, "local/track/{track}", PUBLISHER, false, 4096, "an observation")   \
-    X(TOPIC_LOCAL_CONFIG_SET, LOCAL, "local/config/{key}/set", PUBLISHER, false, 16384,            \
-      "a config write")                                                                            \
-    X(TOPIC_LOCAL_CONFIG, LOCAL, "local/config/{key}", EDGE, true, 16384, "effective value")       \
+    X(TOPIC_LOCAL_CONFIG_SET, LOCAL, "local/config/{key}/set", PUBLISHER, false,                   \
+      INLINE_PAYLOAD_SIZE_MAX, "a config write")                                                   \
+    X(TOPIC_LOCAL_CONFIG, LOCAL, "local/config/{key}", EDGE, true,                                 \
+      6 * CONFIG_VALUE_SIZE_MAX + 1024, "effective value")                                         \
     X(TOPIC_LOCAL_MODEL, LOCAL, "local/model/{model}", EDGE, true, 4096,                           \
       "version, path, sha256 of the active model")                                                 \
     X(TOPIC_LOCAL_STATUS, LOCAL, "local/status", EDGE, true, 4096, "the bridge's state")
@@ -93,6 +94,9 @@ struct topic_text {
 };
 MUST_USE enum status topic_build(const char *root, enum topic_id id, const char *node,
                                  const char *name, struct topic_text *out);
+/* TOPIC_CONFIG. scope: "fleet", "group/G" or "node/N"; key "+" gives a filter. Errors: as above. */
+MUST_USE enum status topic_build_config(const char *root, const char *scope, const char *key,
+                                        struct topic_text *out);
 struct bytes topic_text_bytes(const struct topic_text *topic);
 struct bytes topic_text_below_root(const struct topic_text *topic);
 

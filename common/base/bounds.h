@@ -28,8 +28,9 @@ enum {
 
     /* Acknowledgement. */
     ACK_LOGS_MAX = 64,
-    ACK_RANGES_MAX = 256, /* over all logs of one acknowledgement */
-    ACK_TIPS_MAX = 64,    /* likewise: ends of forked branches */
+    ACK_RANGES_MAX = 256,  /* over all logs of one acknowledgement */
+    ACK_TIPS_MAX = 64,     /* likewise: ends of forked branches */
+    ACK_REFUSALS_MAX = 32, /* ranges of local config writes that were not admitted */
     HELLO_LOGS_MAX = 64,
 
     /* One step and one batch of steps. */
@@ -48,11 +49,21 @@ enum {
     TRACK_LABEL_SIZE_MAX = 64,
     TRACK_BATCH_WRITERS_MAX = 1024, /* different ones in one frame */
     TRACK_BATCH_LABELS_MAX = 1024,
+    TRACK_BUCKETS = 256,      /* of a digest, by the first byte of the name's SHA-256 */
+    TRACK_IDS_MAX = 1024,     /* names in one frame of a repair */
+    OBSERVE_ITEMS_MAX = 1024, /* observations in one control request */
+    OBSERVATION_SIZE_MAX = 4096,
 
     /* Config. */
     CONFIG_VALUE_SIZE_MAX = 32 * 1024,
     CONFIG_JSON_DEPTH_MAX = 32,
-    CONFIG_WRITES_MAX = 256, /* in one frame */
+    CONFIG_WRITES_MAX = 256,                 /* in one frame */
+    CONFIG_KEYS_MAX = 8192,                  /* in one scope */
+    CONFIG_HAVE_MAX = 512,                   /* keys named in one frame of a repair */
+    NODE_GROUPS_MAX = 16,                    /* that one node is in */
+    CONFIG_SCOPES_MAX = NODE_GROUPS_MAX + 2, /* that hold for one node */
+    ROSTER_NODES_MAX = 1024,
+    ROSTER_GROUPS_MAX = 256,
 };
 
 _Static_assert(INLINE_PAYLOAD_SIZE_MAX + ENTRY_WIRE_OVERHEAD_MAX + 256 <= BODY_SIZE_MAX,

@@ -1,12 +1,9 @@
-/* cli.c - finding the verb, reading its options with getopt_long, printing help. */
+/* cli.c - finding the verb, reading its options, printing help. */
 #include "common/shell/cli.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { OPTION_FIRST = 1000, OPTION_HELP = 'h', OPTION_VERSION = 'V' };
 
 struct exit_row {
     int code;
@@ -52,7 +49,8 @@ static void program_help(const struct cli_program *program, FILE *out)
     }
     fprintf(out, "\n%s VERB --help tells a verb's options; --version the version.\n\n",
             program->name);
-    settings_print_help(program->settings, program->setting_count, program->settings_prefix, out);
+    settings_print_help(program->settings->rows, program->settings->row_count,
+                        program->settings->prefix, out);
     exit_codes_print(out);
 }
 
@@ -95,42 +93,76 @@ static int words_match(const struct cli_verb *verb, int argc, char **argv)
     return count;
 }
 
-static enum status options_read(struct cli_call *call, int argc, char **argv, bool *done)
+/* "-5" and "-.5" are values of a config key, say; no option begins with a digit or a point. */
+static bool is_option(const char *text)
+{
+    return text[0] == '-' && text[1] != '\0' && text[1] != '.' &&
+           !(text[1] >= '0' && text[1] <= '9');
+}
+
+static bool is_word(const char *text, size_t size, const char *word)
+{
+    return strlen(word) == size && strncmp(text, word, size) == 0;
+}
+
+static enum status say_option(const struct cli_call *call, const char *text, const char *what)
+{
+    buf_put_format(call->message, "%.100s: %s; %s %s --help tells the options", text, what,
+                   call->program->name, call->verb->words);
+    return ST_USAGE;
+}
+
+/* The option at argv[*at]; *at moves on to its value when that is a word of its own. */
+static enum status option_read(struct cli_call *call, int argc, char **argv, int *at)
 {
     const struct cli_verb *verb = call->verb;
-    struct option table[CLI_OPTIONS_MAX + 3] = {0};
-    INVARIANT(verb->option_count <= CLI_OPTIONS_MAX);
-    size_t count = 0;
-    for (; count < verb->option_count; count++) {
-        table[count].name = verb->options[count].name;
-        table[count].has_arg =
-            verb->options[count].value_name != NULL ? required_argument : no_argument;
-        table[count].val = OPTION_FIRST + (int)count;
+    const char *text = argv[*at];
+    const char *name = text + 2;
+    const size_t name_size = strcspn(name, "=");
+    const char *value = name[name_size] == '=' ? name + name_size + 1 : NULL;
+    size_t found = 0;
+    while (found < verb->option_count && !is_word(name, name_size, verb->options[found].name))
+        found++;
+    if (strncmp(text, "--", 2) != 0 || found == verb->option_count)
+        return say_option(call, text, "there is no such option");
+    if (verb->options[found].value_name == NULL) {
+        if (value != NULL) return say_option(call, text, "this option takes no value");
+        call->values[found] = "";
+        return ST_OK;
     }
-    table[count++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
-    table[count++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
-    opterr = 0;
-    optind = 1;
-    for (int got; (got = getopt_long(argc, argv, ":hV", table, NULL)) != -1;) {
-        if (got == OPTION_HELP || got == OPTION_VERSION) {
-            if (got == OPTION_HELP)
-                verb_help(call->program, verb, stdout);
-            else
-                version_print(call->program);
-            *done = true;
+    if (value == NULL && *at + 1 == argc)
+        return say_option(call, text, "this option needs a value");
+    call->values[found] = value != NULL ? value : argv[++*at];
+    return ST_OK;
+}
+
+/* Arguments are gathered at the front of argv, behind the verb's last word. */
+static enum status options_read(struct cli_call *call, int argc, char **argv, bool *done)
+{
+    bool arguments_only = false;
+    INVARIANT(call->verb->option_count <= CLI_OPTIONS_MAX);
+    call->arguments = argv + 1;
+    for (int i = 1; i < argc; i++) {
+        if (arguments_only || !is_option(argv[i])) {
+            call->arguments[call->argument_count++] = argv[i];
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            arguments_only = true;
+            continue;
+        }
+        *done = true;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            verb_help(call->program, call->verb, stdout);
             return ST_OK;
         }
-        if (got < OPTION_FIRST) {
-            buf_put_format(call->message, "%s: %s; %s %s --help tells the options",
-                           argv[optind - 1],
-                           got == ':' ? "this option needs a value" : "there is no such option",
-                           call->program->name, verb->words);
-            return ST_USAGE;
+        if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0) {
+            version_print(call->program);
+            return ST_OK;
         }
-        call->values[got - OPTION_FIRST] = optarg != NULL ? optarg : "";
+        *done = false;
+        TRY(option_read(call, argc, argv, &i));
     }
-    call->argument_count = argc - optind;
-    call->arguments = argv + optind;
     return ST_OK;
 }
 

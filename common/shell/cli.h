@@ -1,8 +1,9 @@
 /* cli.h - the command line of a program: a table of verbs, each with its options; --help and
  * --version everywhere; exit codes from the one status table.
  *
- * A verb is one or two words ("run", "evidence list"). Options may stand anywhere after them. What
- * a verb's function leaves in message is printed on stderr as "program: sentence" when its status
+ * A verb is one or two words ("run", "evidence list"). Options may stand anywhere after them, as
+ * "--option value" or "--option=value"; what follows "--" is arguments, and so is a negative number.
+ * What a verb's function leaves in message is printed on stderr as "program: sentence" when its status
  * is not ST_OK; its status gives the exit code. */
 #ifndef HOLDFAST_COMMON_SHELL_CLI_H
 #define HOLDFAST_COMMON_SHELL_CLI_H
@@ -46,10 +47,18 @@ struct cli_program {
     const char *version;
     const struct cli_verb *verbs;
     size_t verb_count;
-    const struct setting_row *settings;
-    size_t setting_count;
-    const char *settings_prefix;
+    const struct settings_table *settings;
 };
+
+/* Rows of the tables: one verb; an option that most verbs have. */
+#define CLI_VERB(words, arguments, min, max, summary, options, run)                                \
+    {                                                                                              \
+        words, arguments, min, max, summary, options, COUNT_OF(options), run                       \
+    }
+#define CLI_OPTION_JSON                                                                            \
+    {                                                                                              \
+        "json", NULL, "JSON, one object a line", false                                             \
+    }
 
 /* Returns the exit code. */
 int cli_main(const struct cli_program *program, int argc, char **argv);

@@ -2,6 +2,7 @@
 #include "common/shell/line_reader.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,6 +50,17 @@ enum status line_read(struct line_reader *reader, size_t size_max, struct bytes 
         if (reader->ended) return ST_NOT_FOUND;
         TRY(read_more(reader));
     }
+}
+
+bool line_is_ready(const struct line_reader *reader)
+{
+    const struct bytes all = waiting(reader);
+    struct pollfd input = {.fd = reader->fd, .events = POLLIN};
+    if (reader->ended) return true;
+    if (all.size > reader->given &&
+        memchr(all.data + reader->given, '\n', all.size - reader->given) != NULL)
+        return true;
+    return poll(&input, 1, 0) != 0;
 }
 
 enum status whole_read(struct line_reader *reader, size_t size_max, struct bytes *whole)

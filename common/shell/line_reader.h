@@ -16,6 +16,9 @@ struct line_reader {
  * Errors: ST_NOT_FOUND (the end), ST_TOO_LARGE (longer than size_max), ST_DISK, ST_NO_MEMORY. */
 MUST_USE enum status line_read(struct line_reader *reader, size_t size_max, struct bytes *line);
 
+/* The next line, or the end, can be given without waiting for more input. */
+bool line_is_ready(const struct line_reader *reader);
+
 /* All that is left. Errors: ST_TOO_LARGE, ST_DISK, ST_NO_MEMORY. */
 MUST_USE enum status whole_read(struct line_reader *reader, size_t size_max, struct bytes *whole);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL_SIZE_MAX = 4096, BAR_WIDTH = 30, COLUMN_GAP = 2 };
+enum { NAME_SIZE_MAX = 4096, NUMBER_SIZE_MAX = 32, BAR_WIDTH = 30, COLUMN_GAP = 2 };
 
 struct cell {
     char *text;
@@ -81,8 +81,10 @@ static void text_put(struct buf *out, struct bytes text)
 
 static char *cell_text(const struct record_field *field)
 {
-    uint8_t memory[CELL_SIZE_MAX + 1];
-    struct buf text = buf_of(memory, CELL_SIZE_MAX);
+    const size_t capacity = field->kind == PACKED_TEXT ? field->text.size : NUMBER_SIZE_MAX;
+    char *const memory = malloc(capacity + 1);
+    if (memory == NULL) return NULL;
+    struct buf text = buf_of(memory, capacity);
     switch (field->kind) {
     case PACKED_NIL:
         buf_put_text(&text, "-");
@@ -100,8 +102,8 @@ static char *cell_text(const struct record_field *field)
         text_put(&text, field->text);
         break;
     }
-    memory[text.size] = 0;
-    return strdup((const char *)memory);
+    memory[text.size] = '\0';
+    return memory;
 }
 
 /* Columns are counted in characters, not in bytes of UTF-8. */
@@ -190,8 +192,8 @@ static enum status columns_set(struct render *render, const struct control_reply
 {
     table_clear(render);
     for (size_t c = 0; c < reply->field_count; c++) {
-        uint8_t memory[CELL_SIZE_MAX + 1];
-        struct buf name = buf_of(memory, CELL_SIZE_MAX);
+        uint8_t memory[NAME_SIZE_MAX + 1];
+        struct buf name = buf_of(memory, NAME_SIZE_MAX);
         text_put(&name, reply->fields[c].name);
         memory[name.size] = 0;
         render->names[c] = strdup((const char *)memory);
@@ -246,10 +248,18 @@ static void field_json(const struct record_field *field, struct buf *line)
     }
 }
 
+/* Each byte of a text may become six of JSON; 32 are for a number and what stands around. */
+static size_t record_json_size_max(const struct control_reply *reply)
+{
+    size_t size = 8;
+    for (size_t i = 0; i < reply->field_count; i++)
+        size += 6 * (reply->fields[i].name.size + reply->fields[i].text.size) + 32;
+    return size;
+}
+
 static enum status record_json_put(const struct render *render, const struct control_reply *reply)
 {
-    /* Each byte of a text may become six of JSON. */
-    const size_t capacity = reply->field_count * (2 * 6 * CONTROL_TEXT_SIZE_MAX + 16) + 8;
+    const size_t capacity = record_json_size_max(reply);
     uint8_t *memory = malloc(capacity);
     if (memory == NULL) return ST_NO_MEMORY;
     struct buf line = buf_of(memory, capacity);
@@ -336,6 +346,12 @@ enum status render_reply(struct render *render, const struct control_reply *repl
         break;
     }
     UNREACHABLE();
+}
+
+void render_note(struct render *render, struct bytes words)
+{
+    bar_clear(render);
+    fprintf(render->options.errors, "%.*s\n", (int)words.size, (const char *)words.data);
 }
 
 enum status render_end(struct render *render)

@@ -30,6 +30,8 @@ void render_close(struct render *render); /* accepts NULL; shows nothing more: r
 
 /* Any reply but END. Errors: ST_NO_MEMORY. */
 MUST_USE enum status render_reply(struct render *render, const struct control_reply *reply);
+/* A sentence beside the records, on stderr: how to get the rest of a list. */
+void render_note(struct render *render, struct bytes words);
 /* Shows what is still held back; ST_DISK when the output could not be written. */
 MUST_USE enum status render_end(struct render *render);
 

@@ -32,6 +32,14 @@ struct setting_row {
     const char *help;    /* a clause, without full stop */
 };
 
+/* A program's settings and the file in its directory that holds them. */
+struct settings_table {
+    const struct setting_row *rows;
+    size_t row_count;
+    const char *prefix; /* "EDGE_BRIDGE" */
+    const char *file;   /* "edge-bridge.ini" */
+};
+
 enum { SETTINGS_MAX = 64, SETTING_TEXT_SIZE_MAX = 512 };
 
 struct settings;

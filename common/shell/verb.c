@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REQUEST_SIZE_MAX = 16 * 1024 };
+/* A config value and the other arguments, each of them short. */
+enum { REQUEST_SIZE_MAX = CONTROL_TEXT_SIZE_MAX + 16 * 1024 };
 
 enum status render_to_stdout(bool json, bool quiet, struct render **out)
 {
@@ -16,8 +17,9 @@ enum status render_to_stdout(bool json, bool quiet, struct render **out)
     return render_open(&options, out);
 }
 
-enum status replies_render(struct control_session *session, struct unpacker *unpacker,
-                           struct control_reply *reply, struct render *render, struct buf *message)
+enum status replies_read(struct control_session *session, struct unpacker *unpacker,
+                         struct control_reply *reply, reply_taker take, void *context,
+                         struct buf *message)
 {
     for (;;) {
         struct bytes bytes;
@@ -28,7 +30,7 @@ enum status replies_render(struct control_session *session, struct unpacker *unp
             return ST_MALFORMED;
         }
         if (reply->kind != REPLY_END) {
-            TRY(render_reply(render, reply));
+            TRY(take(context, reply));
             continue;
         }
         if (reply->status != ST_OK && message->size == 0) {
@@ -39,17 +41,31 @@ enum status replies_render(struct control_session *session, struct unpacker *unp
     }
 }
 
+static enum status render_taken(void *context, const struct control_reply *reply)
+{
+    return render_reply(context, reply);
+}
+
+enum status replies_render(struct control_session *session, struct unpacker *unpacker,
+                           struct control_reply *reply, struct render *render, struct buf *message)
+{
+    const enum status status =
+        replies_read(session, unpacker, reply, render_taken, render, message);
+    if (status == ST_OK && reply->message.size > 0) render_note(render, reply->message);
+    return status;
+}
+
 enum status verb_run(struct control_session *session, const struct verb_request *request,
                      struct buf *message)
 {
-    uint8_t memory[REQUEST_SIZE_MAX];
-    struct buf encoded = buf_of(memory, sizeof memory);
+    struct buf encoded = buf_of(malloc(REQUEST_SIZE_MAX), REQUEST_SIZE_MAX);
     struct unpacker *unpacker = NULL;
     struct render *render = NULL;
     struct control_reply *reply = calloc(1, sizeof *reply);
-    enum status status = reply != NULL ? ST_OK : ST_NO_MEMORY;
-    verb_request_encode(&encoded, bytes_of_text(request->verb), request->arguments,
-                        request->argument_count);
+    enum status status = encoded.data != NULL && reply != NULL ? ST_OK : ST_NO_MEMORY;
+    if (status == ST_OK)
+        verb_request_encode(&encoded, bytes_of_text(request->verb), request->arguments,
+                            request->argument_count);
     if (status == ST_OK && !buf_ok(&encoded)) {
         buf_put_text(message, "the arguments are too long");
         status = ST_TOO_LARGE;
@@ -68,5 +84,6 @@ enum status verb_run(struct control_session *session, const struct verb_request 
     render_close(render);
     unpacker_close(unpacker);
     free(reply);
+    free(encoded.data);
     return status;
 }

@@ -18,7 +18,15 @@ struct verb_request {
 MUST_USE enum status verb_run(struct control_session *session, const struct verb_request *request,
                               struct buf *message);
 
-/* Reads the replies to one request up to its END and renders them; the END's status. */
+/* What a reader does with each reply but the END. */
+typedef enum status (*reply_taker)(void *context, const struct control_reply *reply);
+
+/* Reads the replies to one request up to its END, whose status it returns, its message in message
+ * when that is not ST_OK. */
+MUST_USE enum status replies_read(struct control_session *session, struct unpacker *unpacker,
+                                  struct control_reply *reply, reply_taker take, void *context,
+                                  struct buf *message);
+/* The same, and renders them. */
 MUST_USE enum status replies_render(struct control_session *session, struct unpacker *unpacker,
                                     struct control_reply *reply, struct render *render,
                                     struct buf *message);

@@ -1,6 +1,8 @@
 /* ack_msg.c - the cloud's statement of all it durably holds of one node. */
 #include "common/wire/ack_msg.h"
 
+#include <string.h>
+
 #include "common/wire/fields.h"
 
 enum {
@@ -8,14 +10,20 @@ enum {
     ACK_LOG_FIELD_COUNT = 10,
     RANGE_FIELD_COUNT = 2,
     TIP_FIELD_COUNT = 2,
+    TRACKS_FIELD_COUNT = 2,
+    CONFIG_FIELD_COUNT = 3,
+    REFUSAL_FIELD_COUNT = 3,
     PARTS_MAX = PAYLOAD_SIZE_MAX / PART_SIZE + 1,
 };
 
 _Static_assert(16 + ACK_LOGS_MAX * (1 + ACK_LOG_FIELD_COUNT) +
                        ACK_RANGES_MAX * (1 + RANGE_FIELD_COUNT) +
-                       ACK_TIPS_MAX * (1 + TIP_FIELD_COUNT) <=
-                   PACK_ITEMS_MAX,
-               "the largest acknowledgement can be read, in a hello reply too");
+                       ACK_TIPS_MAX * (1 + TIP_FIELD_COUNT) + TRACKS_FIELD_COUNT +
+                       CONFIG_FIELD_COUNT + ACK_REFUSALS_MAX * (1 + REFUSAL_FIELD_COUNT) <=
+                   ACK_ITEMS_MAX,
+               "the largest acknowledgement has the items that its header says");
+_Static_assert((int)ACK_ITEMS_MAX <= (int)PACK_ITEMS_MAX,
+               "the largest acknowledgement can be read");
 
 /* ----------------------------------------------------------------- ranges */
 
@@ -175,22 +183,124 @@ static enum status logs_unpack(struct packed value, struct ack *ack)
     return ST_OK;
 }
 
-/* ---------------------------------------------------------------- message */
+/* ------------------------------------------------------- tracks and config */
 
-static void cursor_pack(bool has_cursor, uint64_t cursor, struct buf *out)
+const char *write_refusal_words(enum write_refusal refusal)
 {
-    if (has_cursor)
-        pack_uint(out, cursor);
-    else
+#define WRITE_REFUSAL_AS_CASE(name, number, words)                                                 \
+    case name:                                                                                     \
+        return words;
+    switch (refusal) {
+        WRITE_REFUSAL_MAP(WRITE_REFUSAL_AS_CASE)
+    }
+#undef WRITE_REFUSAL_AS_CASE
+    return "for a reason that this version does not know";
+}
+
+bool ack_add_refusal(struct ack *ack, const struct ack_refusal *refusal)
+{
+    const bool is_range = refusal->from > 0 && refusal->from <= refusal->to;
+    if (!is_range || refusal->to > ack->config_judged) return false;
+    if (ack->refusal_count > 0) {
+        struct ack_refusal *const last = &ack->refusals[ack->refusal_count - 1];
+        if (refusal->from <= last->to) return false;
+        if (refusal->from - 1 == last->to && refusal->reason == last->reason) {
+            last->to = refusal->to;
+            return true;
+        }
+    }
+    if (ack->refusal_count == ACK_REFUSALS_MAX) {
+        ack->refusal_count--;
+        memmove(&ack->refusals[0], &ack->refusals[1], ack->refusal_count * sizeof ack->refusals[0]);
+    }
+    ack->refusals[ack->refusal_count++] = *refusal;
+    return true;
+}
+
+static void tracks_pack(const struct ack *ack, struct buf *out)
+{
+    if (!ack->has_tracks) {
         pack_nil(out);
+        return;
+    }
+    pack_array(out, TRACKS_FIELD_COUNT);
+    pack_uint(out, ack->track_numbering);
+    pack_uint(out, ack->track_cursor);
 }
 
-static enum status cursor_unpack(struct packed value, bool *has_cursor, uint64_t *cursor)
+static enum status tracks_unpack(struct packed value, struct ack *out)
 {
-    *cursor = 0;
-    *has_cursor = !packed_is_nil(value);
-    return *has_cursor ? packed_uint(value, UINT64_MAX, cursor) : ST_OK;
+    uint64_t numbering = 0;
+    out->track_cursor = 0;
+    out->has_tracks = !packed_is_nil(value);
+    if (out->has_tracks) {
+        TRY(packed_tuple(value, TRACKS_FIELD_COUNT));
+        TRY(packed_uint(packed_item(value, 0), UINT32_MAX, &numbering));
+        TRY(packed_uint(packed_item(value, 1), PACK_SEQUENCE_MAX, &out->track_cursor));
+        if (numbering == 0) return ST_MALFORMED;
+    }
+    out->track_numbering = (uint32_t)numbering;
+    return ST_OK;
 }
+
+static void config_pack(const struct ack *ack, struct buf *out)
+{
+    if (!ack->has_config) {
+        pack_nil(out);
+        return;
+    }
+    INVARIANT(ack->refusal_count <= ACK_REFUSALS_MAX);
+    pack_array(out, CONFIG_FIELD_COUNT);
+    pack_uint(out, ack->config_incarnation);
+    pack_uint(out, ack->config_judged);
+    pack_array(out, (uint32_t)ack->refusal_count);
+    for (size_t i = 0; i < ack->refusal_count; i++) {
+        const struct ack_refusal *const refusal = &ack->refusals[i];
+        pack_array(out, REFUSAL_FIELD_COUNT);
+        pack_uint(out, refusal->from);
+        pack_uint(out, refusal->to);
+        pack_uint(out, (uint64_t)refusal->reason);
+    }
+}
+
+static enum status refusals_unpack(struct packed value, struct ack *out)
+{
+    uint32_t count;
+    TRY(packed_array(value, 0, ACK_REFUSALS_MAX, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct packed item = packed_item(value, i);
+        struct ack_refusal refusal;
+        uint64_t reason;
+        TRY(packed_tuple(item, REFUSAL_FIELD_COUNT));
+        TRY(packed_uint(packed_item(item, 0), out->config_judged, &refusal.from));
+        TRY(packed_uint(packed_item(item, 1), out->config_judged, &refusal.to));
+        TRY(packed_uint(packed_item(item, 2), WRITE_REFUSAL_MAX, &reason));
+        if (reason == 0) return ST_MALFORMED;
+        refusal.reason = (enum write_refusal)reason;
+        /* One that only makes the last range longer is a second form of the same statement. */
+        if (!ack_add_refusal(out, &refusal) || out->refusal_count != i + 1) return ST_MALFORMED;
+    }
+    return ST_OK;
+}
+
+static enum status config_unpack(struct packed value, struct ack *out)
+{
+    uint64_t incarnation = 0;
+    out->config_judged = 0;
+    out->refusal_count = 0;
+    out->has_config = !packed_is_nil(value);
+    if (out->has_config) {
+        TRY(packed_tuple(value, CONFIG_FIELD_COUNT));
+        TRY(packed_uint(packed_item(value, 0), UINT32_MAX, &incarnation));
+        TRY(packed_uint(packed_item(value, 1), PACK_SEQUENCE_MAX, &out->config_judged));
+        TRY(refusals_unpack(packed_item(value, 2), out));
+        if (incarnation == 0) return ST_MALFORMED;
+    }
+    out->config_incarnation = (uint32_t)incarnation;
+    return ST_OK;
+}
+
+/* ---------------------------------------------------------------- message */
 
 void ack_pack(const struct ack *ack, struct buf *out)
 {
@@ -206,8 +316,8 @@ void ack_pack(const struct ack *ack, struct buf *out)
     pack_array(out, (uint32_t)ack->log_count);
     for (size_t i = 0; i < ack->log_count; i++)
         log_pack(ack, &ack->logs[i], out);
-    cursor_pack(ack->has_track_cursor, ack->track_cursor, out);
-    cursor_pack(ack->has_config_cursor, ack->config_cursor, out);
+    tracks_pack(ack, out);
+    config_pack(ack, out);
 }
 
 enum status ack_unpack(struct packed value, struct ack *out)
@@ -222,8 +332,8 @@ enum status ack_unpack(struct packed value, struct ack *out)
     TRY(packed_int(packed_item(value, 3), &out->cloud_ms));
     TRY(packed_uint(packed_item(value, 4), UINT64_MAX, &out->lease));
     TRY(logs_unpack(packed_item(value, 5), out));
-    TRY(cursor_unpack(packed_item(value, 6), &out->has_track_cursor, &out->track_cursor));
-    return cursor_unpack(packed_item(value, 7), &out->has_config_cursor, &out->config_cursor);
+    TRY(tracks_unpack(packed_item(value, 6), out));
+    return config_unpack(packed_item(value, 7), out);
 }
 
 enum status ack_msg_decode(struct unpacker *unpacker, struct bytes body, struct ack *out)

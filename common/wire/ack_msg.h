@@ -20,14 +20,22 @@
  *          the whole message. One for each forked branch: the entry `sequence` with this hash and
  *          all before it are committed, in the chain or beside it. Ranges alone do not say whose
  *          branch it is: two copies of a node fill the same sequences with different entries
- *   6 track_cursor  nil | uint
- *   7 config_cursor nil | uint */
+ *   6 tracks       nil | array 2: numbering uint32 >= 1, cursor uint: of the node's change numbers
+ *                  under this numbering (track_msg.h) all up to the cursor are joined
+ *   7 config       nil | array 3: incarnation uint32 >= 1, judged uint: of the node's local config
+ *                  writes under this incarnation (config_msg.h) all up to `judged` are admitted,
+ *                  but for: array 0..ACK_REFUSALS_MAX of array 3 [from uint, to uint, reason uint:
+ *                  enum write_refusal], 1 <= from <= to <= judged, ascending, apart (two of one
+ *                  reason that touch are one); the newest ones when there are more
+ * Sequences, sizes, change and operation numbers are at most PACK_SEQUENCE_MAX. */
 #ifndef HOLDFAST_COMMON_WIRE_ACK_MSG_H
 #define HOLDFAST_COMMON_WIRE_ACK_MSG_H
 
 #include "common/base/bounds.h"
 #include "common/base/ids.h"
 #include "common/wire/pack.h"
+
+enum { ACK_ITEMS_MAX = 1900 }; /* values in the largest one (pack.h) */
 
 enum ack_log_state { ACK_LOG_OPEN = 0, ACK_LOG_FROZEN = 1, ACK_LOG_CLOSED = 2 };
 
@@ -57,6 +65,29 @@ struct ack_log {
     struct range_slice above, rejected, forked, tips;
 };
 
+/* Why a local config write was not admitted. FUTURE is not final: the node sets its clock right,
+ * stamps the write anew and sends it under a new operation number. */
+#define WRITE_REFUSAL_MAP(X)                                                                       \
+    X(WRITE_FUTURE, 1, "its time stamp is too far in the future")                                  \
+    X(WRITE_DENIED, 2, "this node may not write this key in this scope")                           \
+    X(WRITE_UNKNOWN_KEY, 3, "the key is not in the schema")                                        \
+    X(WRITE_TYPE, 4, "the schema wants another type for this key")                                 \
+    X(WRITE_EPOCH, 5, "only an administrator may raise the epoch")                                 \
+    X(WRITE_FULL, 6, "the scope holds as many keys as it may")
+
+#define WRITE_REFUSAL_AS_ENUM(name, number, words) name = (number),
+enum write_refusal { WRITE_REFUSAL_MAP(WRITE_REFUSAL_AS_ENUM) WRITE_REFUSAL_MAX = WRITE_FULL };
+#undef WRITE_REFUSAL_AS_ENUM
+
+/* A clause for people, never NULL. */
+const char *write_refusal_words(enum write_refusal refusal);
+
+struct ack_refusal {
+    uint64_t from;
+    uint64_t to; /* inclusive */
+    enum write_refusal reason;
+};
+
 struct ack {
     struct store_id store;
     bool has_previous;
@@ -70,8 +101,14 @@ struct ack {
     struct sequence_range ranges[ACK_RANGES_MAX];
     size_t tip_count;
     struct branch_tip tips[ACK_TIPS_MAX];
-    bool has_track_cursor, has_config_cursor;
-    uint64_t track_cursor, config_cursor;
+    bool has_tracks;
+    uint32_t track_numbering;
+    uint64_t track_cursor;
+    bool has_config;
+    uint32_t config_incarnation;
+    uint64_t config_judged;
+    size_t refusal_count;
+    struct ack_refusal refusals[ACK_REFUSALS_MAX];
 };
 
 /* Adds [from, to] to the slice that is being filled (the last one touched), or makes its last range
@@ -80,6 +117,10 @@ struct ack {
 bool ack_add_range(struct ack *ack, struct range_slice *slice, uint64_t from, uint64_t to);
 /* Likewise for the tips of the log touched last. False: the table is full, or sequence is 0. */
 bool ack_add_tip(struct ack *ack, struct range_slice *slice, const struct branch_tip *tip);
+/* Refusals are added from the oldest to the newest, after config_judged is set. One that touches
+ * the last and has its reason makes that longer; a full table forgets its oldest. False, and
+ * nothing added: it is no range, does not lie behind the last one, or ends above config_judged. */
+bool ack_add_refusal(struct ack *ack, const struct ack_refusal *refusal);
 bool ack_slice_contains(const struct ack *ack, struct range_slice slice, uint64_t sequence);
 
 void ack_pack(const struct ack *ack, struct buf *out);

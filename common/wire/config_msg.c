@@ -14,11 +14,6 @@ _Static_assert(3 + CONFIG_WRITES_MAX * (2 + WRITE_FIELD_COUNT + REGISTER_FIELD_C
 
 /* ---------------------------------------------------------------- writing */
 
-static struct bytes level_text(const struct level_name *name)
-{
-    return bytes_of_text(name->text);
-}
-
 static void pack_real(double real, struct buf *out)
 {
     uint8_t bytes[REAL_SIZE];
@@ -60,12 +55,11 @@ void config_msg_pack(const struct config_entry *entry, struct buf *out)
 {
     const struct config_register *const reg = &entry->reg;
     pack_array(out, REGISTER_FIELD_COUNT);
-    pack_uint(out, (uint64_t)entry->key.scope.kind);
-    pack_text(out, level_text(&entry->key.scope.name));
-    pack_text(out, level_text(&entry->key.name));
+    scope_fields_pack(&entry->key.scope, out);
+    pack_level_name(out, &entry->key.name);
     pack_uint(out, reg->epoch);
     pack_uint(out, reg->hlc);
-    pack_text(out, bytes_of(reg->node.text, strnlen(reg->node.text, NODE_NAME_SIZE)));
+    pack_node_name(out, &reg->node);
     pack_bool(out, reg->deleted);
     pack_uint(out, (uint64_t)reg->value.type);
     pack_value(&reg->value, out);
@@ -104,26 +98,14 @@ void config_writes_encode(uint32_t incarnation, const struct config_writes_write
 
 /* ---------------------------------------------------------------- reading */
 
-/* Text into zeroed memory of that capacity, which stays NUL terminated. */
-static enum status unpack_name(struct packed value, char *out, size_t capacity)
+/* Who wrote a register: "cloud" too, which is no node's name; config_register_ok judges it. */
+static enum status unpack_author(struct packed value, struct node_name *out)
 {
     struct bytes text;
-    TRY(packed_text(value, capacity - 1, &text));
-    memset(out, 0, capacity);
-    if (text.size > 0) memcpy(out, text.data, text.size);
+    TRY(packed_text(value, NODE_NAME_SIZE - 1, &text));
+    *out = (struct node_name){0};
+    if (text.size > 0) memcpy(out->text, text.data, text.size);
     return ST_OK;
-}
-
-static enum status unpack_key(struct packed array, struct config_key *key)
-{
-    uint64_t kind;
-    struct bytes name;
-    TRY(packed_uint(packed_item(array, 0), CONFIG_SCOPE_KIND_COUNT - 1, &kind));
-    key->scope.kind = (enum config_scope_kind)kind;
-    TRY(unpack_name(packed_item(array, 1), key->scope.name.text, sizeof key->scope.name.text));
-    if (!config_scope_ok(&key->scope)) return ST_MALFORMED;
-    TRY(packed_text(packed_item(array, 2), LEVEL_NAME_SIZE_MAX, &name));
-    return level_name_from(name, &key->name);
 }
 
 static enum status unpack_real(struct packed item, double *real)
@@ -164,11 +146,12 @@ enum status config_msg_unpack(struct packed value, struct config_entry *out)
     struct config_register *const reg = &out->reg;
     uint64_t epoch, type;
     TRY(packed_tuple(value, REGISTER_FIELD_COUNT));
-    TRY(unpack_key(value, &out->key));
+    TRY(scope_fields_unpack(value, 0, &out->key.scope));
+    TRY(packed_level_name(packed_item(value, 2), &out->key.name));
     TRY(packed_uint(packed_item(value, 3), UINT32_MAX, &epoch));
     reg->epoch = (uint32_t)epoch;
     TRY(packed_uint(packed_item(value, 4), HLC_STAMP_MAX, &reg->hlc));
-    TRY(unpack_name(packed_item(value, 5), reg->node.text, sizeof reg->node.text));
+    TRY(unpack_author(packed_item(value, 5), &reg->node));
     TRY(packed_bool(packed_item(value, 6), &reg->deleted));
     TRY(packed_uint(packed_item(value, 7), CONFIG_TYPE_COUNT - 1, &type));
     TRY(unpack_value(packed_item(value, 8), (enum config_type)type, &reg->value));

@@ -12,6 +12,8 @@ enum {
     APPEND_ITEM_FIELD_COUNT = 2,
     PART_REQUEST_FIELD_COUNT = 3,
     VERB_FIELD_COUNT = 3,
+    OBSERVE_FIELD_COUNT = 2,
+    OBSERVE_ITEM_FIELD_COUNT = 2,
     PAIR_FIELD_COUNT = 2, /* an argument of a verb, a field of a record */
     RECEIPTS_FIELD_COUNT = 2,
     RECEIPT_FIELD_COUNT = 6,
@@ -24,15 +26,25 @@ enum {
 _Static_assert(16 + APPEND_ENTRIES_MAX * (1 + RECEIPT_FIELD_COUNT) <= PACK_ITEMS_MAX,
                "the largest reply, and so the largest request, can be read");
 
-/* Text for people: cut at the bound, between two characters, so that the reader takes it. */
-static void clipped_pack(struct buf *out, struct bytes text)
+/* Cut at the bound, between two characters, so that the reader takes it. */
+static void clipped_pack(struct buf *out, struct bytes text, size_t size_max)
 {
-    if (text.size > CONTROL_TEXT_SIZE_MAX) {
-        text.size = CONTROL_TEXT_SIZE_MAX;
+    if (text.size > size_max) {
+        text.size = size_max;
         while (text.size > 0 && (text.data[text.size] & 0xC0) == 0x80)
             text.size--;
     }
     pack_text(out, text);
+}
+
+static void sentence_pack(struct buf *out, struct bytes text)
+{
+    clipped_pack(out, text, CONTROL_SENTENCE_SIZE_MAX);
+}
+
+static enum status sentence_unpack(struct packed value, struct bytes *out)
+{
+    return packed_text(value, CONTROL_SENTENCE_SIZE_MAX, out);
 }
 
 static enum status text_unpack(struct packed value, struct bytes *out)
@@ -63,6 +75,20 @@ void append_request_item(struct buf *out, const struct append_item *item)
         pack_nil(out);
     else
         pack_bin(out, item->payload);
+}
+
+void observe_request_begin(struct buf *out, uint32_t item_count)
+{
+    pack_array(out, OBSERVE_FIELD_COUNT);
+    pack_uint(out, REQUEST_OBSERVE);
+    pack_array(out, item_count);
+}
+
+void observe_request_item(struct buf *out, const struct observe_item *item)
+{
+    pack_array(out, OBSERVE_ITEM_FIELD_COUNT);
+    pack_text(out, item->track);
+    pack_bin(out, item->observation);
 }
 
 void part_request_encode(struct buf *out, uint64_t total, struct bytes part)
@@ -107,7 +133,7 @@ static enum status append_unpack(struct packed fields, struct control_request *o
     uint64_t priority;
     uint32_t count;
     TRY(packed_tuple(fields, APPEND_FIELD_COUNT));
-    TRY(text_unpack(packed_item(fields, 1), &out->type));
+    TRY(sentence_unpack(packed_item(fields, 1), &out->type));
     TRY(packed_uint(packed_item(fields, 2), PRIORITY_COUNT - 1, &priority));
     TRY(packed_array(packed_item(fields, 3), 1, APPEND_ENTRIES_MAX, &count));
     for (uint32_t i = 0; i < count; i++)
@@ -129,15 +155,32 @@ static enum status verb_unpack(struct packed fields, struct control_request *out
 {
     uint32_t count;
     TRY(packed_tuple(fields, VERB_FIELD_COUNT));
-    TRY(text_unpack(packed_item(fields, 1), &out->verb));
+    TRY(sentence_unpack(packed_item(fields, 1), &out->verb));
     TRY(packed_array(packed_item(fields, 2), 0, VERB_ARGUMENTS_MAX, &count));
     for (uint32_t i = 0; i < count; i++) {
         const struct packed pair = packed_item(packed_item(fields, 2), i);
         TRY(packed_tuple(pair, PAIR_FIELD_COUNT));
-        TRY(text_unpack(packed_item(pair, 0), &out->arguments[i].name));
+        TRY(sentence_unpack(packed_item(pair, 0), &out->arguments[i].name));
         TRY(text_unpack(packed_item(pair, 1), &out->arguments[i].value));
     }
     out->argument_count = count;
+    return ST_OK;
+}
+
+static enum status observe_unpack(struct packed fields, struct control_request *out)
+{
+    uint32_t count;
+    TRY(packed_tuple(fields, OBSERVE_FIELD_COUNT));
+    TRY(packed_array(packed_item(fields, 1), 1, OBSERVE_ITEMS_MAX, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct packed item = packed_item(packed_item(fields, 1), i);
+        struct observe_item *const observation = &out->observations[i];
+        TRY(packed_tuple(item, OBSERVE_ITEM_FIELD_COUNT));
+        TRY(sentence_unpack(packed_item(item, 0), &observation->track));
+        TRY(packed_bin(packed_item(item, 1), OBSERVATION_SIZE_MAX, &observation->observation));
+        if (observation->observation.size == 0) return ST_MALFORMED;
+    }
+    out->item_count = count;
     return ST_OK;
 }
 
@@ -156,7 +199,7 @@ enum status control_request_decode(struct unpacker *unpacker, struct bytes messa
 {
     struct packed fields;
     uint64_t kind;
-    TRY(kind_unpack(unpacker, message, REQUEST_VERB, &fields, &kind));
+    TRY(kind_unpack(unpacker, message, REQUEST_OBSERVE, &fields, &kind));
     out->kind = (enum control_request_kind)kind;
     switch (out->kind) {
     case REQUEST_APPEND:
@@ -165,6 +208,8 @@ enum status control_request_decode(struct unpacker *unpacker, struct bytes messa
         return part_unpack(fields, out);
     case REQUEST_VERB:
         return verb_unpack(fields, out);
+    case REQUEST_OBSERVE:
+        return observe_unpack(fields, out);
     }
     return ST_MALFORMED;
 }
@@ -228,13 +273,13 @@ void record_reply_begin(struct buf *out, uint32_t field_count)
 static void field_begin(struct buf *out, const char *name)
 {
     pack_array(out, PAIR_FIELD_COUNT);
-    clipped_pack(out, bytes_of_text(name));
+    sentence_pack(out, bytes_of_text(name));
 }
 
 void record_text(struct buf *out, const char *name, struct bytes value)
 {
     field_begin(out, name);
-    clipped_pack(out, value);
+    clipped_pack(out, value, CONTROL_TEXT_SIZE_MAX);
 }
 
 void record_words(struct buf *out, const char *name, const char *value)
@@ -324,7 +369,7 @@ void progress_reply_encode(struct buf *out, uint64_t done, uint64_t total, const
     pack_uint(out, REPLY_PROGRESS);
     pack_uint(out, done);
     pack_uint(out, total);
-    clipped_pack(out, bytes_of_text(unit));
+    sentence_pack(out, bytes_of_text(unit));
 }
 
 void raw_reply_encode(struct buf *out, struct bytes raw)
@@ -339,7 +384,7 @@ void end_reply_encode(struct buf *out, enum status status, struct bytes message)
     pack_array(out, END_FIELD_COUNT);
     pack_uint(out, REPLY_END);
     pack_uint(out, (uint64_t)status);
-    clipped_pack(out, message);
+    sentence_pack(out, message);
 }
 
 static enum status status_unpack(struct packed value, enum status *out)
@@ -377,7 +422,7 @@ static enum status record_field_unpack(struct packed pair, struct record_field *
     TRY(packed_tuple(pair, PAIR_FIELD_COUNT));
     const struct packed value = packed_item(pair, 1);
     *out = (struct record_field){.kind = packed_kind_of(value)};
-    TRY(text_unpack(packed_item(pair, 0), &out->name));
+    TRY(sentence_unpack(packed_item(pair, 0), &out->name));
     switch (out->kind) {
     case PACKED_NIL:
         return ST_OK;
@@ -412,7 +457,7 @@ static enum status progress_unpack(struct packed fields, struct control_reply *o
     TRY(packed_tuple(fields, PROGRESS_FIELD_COUNT));
     TRY(packed_uint(packed_item(fields, 1), UINT64_MAX, &out->done));
     TRY(packed_uint(packed_item(fields, 2), UINT64_MAX, &out->total));
-    return text_unpack(packed_item(fields, 3), &out->unit);
+    return sentence_unpack(packed_item(fields, 3), &out->unit);
 }
 
 static enum status raw_unpack(struct packed fields, struct control_reply *out)
@@ -425,7 +470,7 @@ static enum status end_unpack(struct packed fields, struct control_reply *out)
 {
     TRY(packed_tuple(fields, END_FIELD_COUNT));
     TRY(status_unpack(packed_item(fields, 1), &out->status));
-    return text_unpack(packed_item(fields, 2), &out->message);
+    return sentence_unpack(packed_item(fields, 2), &out->message);
 }
 
 enum status control_reply_decode(struct unpacker *unpacker, struct bytes message,

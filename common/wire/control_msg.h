@@ -8,6 +8,9 @@
  *      payload nil|bin]]                      APPEND; payload nil: what PART requests have staged
  *   [2, total uint, bytes bin]                PART of a large payload, at most PART_SIZE bytes each
  *   [3, verb text, arguments array of [name text, value text]]                      VERB
+ *   [4, items array 1..OBSERVE_ITEMS_MAX of [track text, observation bin
+ *      1..OBSERVATION_SIZE_MAX]]              OBSERVE (observation.h); a receipt answers each item:
+ *      its sequence is the track's change number, log and hash are zero
  * Replies to one request: any number of the first four, then exactly one END:
  *   [1, receipts array of [status uint, duplicate bool, log_id bin 16, sequence uint, hash bin 32,
  *      best_effort bool]]                                                           RECEIPTS
@@ -15,9 +18,10 @@
  *   [3, done uint, total uint, unit text]                                           PROGRESS
  *   [4, bytes bin]                                                                  RAW
  *   [5, status uint, message text]                                                  END
- * Texts are at most CONTROL_TEXT_SIZE_MAX bytes, an id 1..PUBLISHER_ID_SIZE_MAX, an inline payload
- * INLINE_PAYLOAD_SIZE_MAX; the writers of replies cut a longer text at a character. What a verb or
- * a type name means, and whether a part's total is allowed, is judged by the engine. */
+ * Values of arguments and of fields are at most CONTROL_TEXT_SIZE_MAX bytes, other texts
+ * CONTROL_SENTENCE_SIZE_MAX, an id 1..PUBLISHER_ID_SIZE_MAX, an inline payload
+ * INLINE_PAYLOAD_SIZE_MAX; the writers of replies cut a longer text at a character. What a verb, a
+ * type or a track's name means, and whether a part's total is allowed, is judged by the engine. */
 #ifndef HOLDFAST_COMMON_WIRE_CONTROL_MSG_H
 #define HOLDFAST_COMMON_WIRE_CONTROL_MSG_H
 
@@ -25,15 +29,31 @@
 #include "common/base/ids.h"
 #include "common/wire/pack.h"
 
-enum { VERB_ARGUMENTS_MAX = 16, RECORD_FIELDS_MAX = 40, CONTROL_TEXT_SIZE_MAX = 4096 };
+enum {
+    VERB_ARGUMENTS_MAX = 16,
+    RECORD_FIELDS_MAX = 64,
+    CONTROL_SENTENCE_SIZE_MAX = 4096,
+    /* A config value of any type, and bytes travel as hex. */
+    CONTROL_TEXT_SIZE_MAX = 2 * CONFIG_VALUE_SIZE_MAX + 64,
+    RECORD_SIZE_TYPICAL = 8192, /* room for a record without such a value */
+};
 
-enum control_request_kind { REQUEST_APPEND = 1, REQUEST_PART = 2, REQUEST_VERB = 3 };
+enum control_request_kind {
+    REQUEST_APPEND = 1,
+    REQUEST_PART = 2,
+    REQUEST_VERB = 3,
+    REQUEST_OBSERVE = 4
+};
 
 struct append_item {
     bool has_id;
     struct bytes id;
     bool staged; /* the payload is what PART requests of this client have staged */
     struct bytes payload;
+};
+
+struct observe_item {
+    struct bytes track, observation;
 };
 
 struct verb_argument {
@@ -44,8 +64,11 @@ struct control_request {
     enum control_request_kind kind;
     struct bytes type; /* APPEND */
     unsigned priority;
-    size_t item_count;
-    struct append_item items[APPEND_ENTRIES_MAX];
+    size_t item_count; /* APPEND, OBSERVE */
+    union {
+        struct append_item items[APPEND_ENTRIES_MAX];
+        struct observe_item observations[OBSERVE_ITEMS_MAX];
+    };
     uint64_t part_total; /* PART */
     struct bytes part;
     struct bytes verb; /* VERB */
@@ -57,6 +80,8 @@ struct control_request {
 void append_request_begin(struct buf *out, struct bytes type, unsigned priority,
                           uint32_t item_count);
 void append_request_item(struct buf *out, const struct append_item *item);
+void observe_request_begin(struct buf *out, uint32_t item_count);
+void observe_request_item(struct buf *out, const struct observe_item *item);
 void part_request_encode(struct buf *out, uint64_t total, struct bytes part);
 void verb_request_encode(struct buf *out, struct bytes verb, const struct verb_argument *arguments,
                          size_t count);
@@ -83,6 +108,7 @@ struct receipt {
     uint64_t sequence;
     struct digest hash;
 };
+_Static_assert(OBSERVE_ITEMS_MAX <= APPEND_ENTRIES_MAX, "a reply holds a receipt for each item");
 
 struct record_field {
     struct bytes name;

@@ -29,13 +29,21 @@ enum frame_kind {
     FRAME_EVIDENCE_PART = 3,  /* part_msg.h: a piece of a large payload */
     FRAME_TRACKS = 4,
     FRAME_CONFIG = 5,
-    FRAME_HELLO = 6,         /* sync_msg.h */
-    FRAME_HELLO_REPLY = 7,   /* sync_msg.h */
-    FRAME_ACK = 8,           /* ack_msg.h */
-    FRAME_RANGE_REQUEST = 9, /* sync_msg.h */
-    FRAME_NACK = 10,
-    FRAME_STATUS = 11, /* status_msg.h */
-    FRAME_KIND_MAX = 11,
+    FRAME_HELLO = 6,          /* sync_msg.h */
+    FRAME_HELLO_REPLY = 7,    /* sync_msg.h */
+    FRAME_ACK = 8,            /* ack_msg.h */
+    FRAME_RANGE_REQUEST = 9,  /* sync_msg.h */
+    FRAME_NACK = 10,          /* nack_msg.h */
+    FRAME_STATUS = 11,        /* status_msg.h */
+    FRAME_STATE = 12,         /* state_msg.h: what an edge holds and has applied */
+    FRAME_TRACK_DIGESTS = 13, /* repair_msg.h, as all up to 18 */
+    FRAME_TRACK_DIFFERS = 14,
+    FRAME_TRACK_IDS = 15,
+    FRAME_TRACK_WANT = 16,
+    FRAME_CONFIG_HAVE = 17,
+    FRAME_CONFIG_HELD = 18,
+    FRAME_ROSTER = 19, /* roster_msg.h */
+    FRAME_KIND_MAX = 19,
 };
 
 enum { ENVELOPE_VERSION = 1, ENVELOPE_FLAG_ZSTD = 1 };

@@ -1,18 +1,22 @@
 /* sync_msg.c - hello, its reply, and requests for missing ranges. */
 #include "common/wire/sync_msg.h"
 
+#include "common/data/hlc.h"
 #include "common/wire/fields.h"
 
 enum {
     HELLO_FIELD_COUNT = 5,
     NEWEST_FIELD_COUNT = 1 + CHECKPOINT_FIELD_COUNT,
     HELLO_LOG_FIELD_COUNT = 5,
-    HELLO_REPLY_FIELD_COUNT = 5,
+    HELLO_REPLY_FIELD_COUNT = 9,
     RANGE_REQUEST_FIELD_COUNT = 4,
 };
 
 _Static_assert(16 + HELLO_LOGS_MAX * (1 + HELLO_LOG_FIELD_COUNT) <= PACK_ITEMS_MAX,
                "the largest hello can be read");
+_Static_assert(16 + (int)ACK_ITEMS_MAX + HELLO_LOGS_MAX + (int)CONFIG_SUMMARY_ITEMS_MAX <=
+                   PACK_ITEMS_MAX,
+               "the largest reply can be read");
 
 /* ------------------------------------------------------------------ hello */
 
@@ -114,6 +118,10 @@ void hello_reply_encode(const struct hello_reply *reply, struct buf *out)
     pack_array(out, (uint32_t)reply->held_count);
     for (size_t i = 0; i < reply->held_count; i++)
         PACK_FIXED(out, reply->held[i]);
+    pack_uint(out, reply->admitted);
+    pack_uint(out, reply->horizon);
+    pack_uint(out, reply->roster);
+    config_summary_pack(&reply->config, out);
 }
 
 enum status hello_reply_decode(struct unpacker *unpacker, struct bytes body,
@@ -131,7 +139,10 @@ enum status hello_reply_decode(struct unpacker *unpacker, struct bytes body,
     for (uint32_t i = 0; i < count; i++)
         TRY(PACKED_FIXED(packed_item(held, i), &out->held[i]));
     out->held_count = count;
-    return ST_OK;
+    TRY(packed_uint(packed_item(fields, 5), HLC_STAMP_MAX, &out->admitted));
+    TRY(packed_uint(packed_item(fields, 6), HLC_STAMP_MAX, &out->horizon));
+    TRY(packed_uint(packed_item(fields, 7), PACK_SEQUENCE_MAX, &out->roster));
+    return config_summary_unpack(packed_item(fields, 8), &out->config);
 }
 
 /* ---------------------------------------------------------- range request */

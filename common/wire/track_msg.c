@@ -241,7 +241,7 @@ void track_msg_encode(const struct track_batch_head *head, const struct track_ba
     for (size_t i = 0; i < tables->writer_count; i++) {
         const struct track_writer *const item = &tables->writers[i];
         pack_array(out, WRITER_FIELD_COUNT);
-        pack_text(out, bytes_of(item->node.text, strnlen(item->node.text, NODE_NAME_SIZE)));
+        pack_node_name(out, &item->node);
         pack_uint(out, item->incarnation);
     }
     pack_array(out, (uint32_t)tables->label_count);
@@ -423,11 +423,9 @@ static enum status unpack_writers(struct packed array, struct track_batch_tables
     for (uint32_t i = 0; i < count; i++) {
         const struct packed item = packed_item(array, i);
         struct track_writer *const writer = &tables->writers[i];
-        struct bytes node;
         uint64_t incarnation;
         TRY(packed_tuple(item, WRITER_FIELD_COUNT));
-        TRY(packed_text(packed_item(item, 0), NODE_NAME_SIZE - 1, &node));
-        TRY(node_name_from(node, &writer->node));
+        TRY(packed_node_name(packed_item(item, 0), &writer->node));
         TRY(packed_uint(packed_item(item, 1), UINT32_MAX, &incarnation));
         writer->incarnation = (uint32_t)incarnation;
         uint16_t *const place = place_of(tables, WRITERS, item_bytes(tables, WRITERS, i));

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # demo.sh - moving objects, edges, a cloud, and every kind of mishap on the way.
 #
+# What the reports say of ships also goes in as tracks, config is set on both sides of the cut, and
+# one edge works with a clock that is a day ahead.
+#
 # usage: demo.sh [FILE]    FILE: position reports, one JSON object a line, each with a "station"
 #
 # Without FILE: three edges and a scenario of its own; two edges are fed by MQTT publishers through
@@ -70,6 +73,109 @@ feed_all() # first half or whole
     done
 }
 
+# ---- tracks and config: what the nodes and the operator say during the cut ----
+
+observe_all() # half or all: what each station's reports say of ships, as observations of tracks
+{
+    local node
+    for node in $NODES; do
+        "$BIN/demo/scenario" observe "$SCRATCH/$1/$node.jsonl" >"$SCRATCH/$node.observations"
+        "$EDGE" track put --dir "$SCRATCH/$node" --lines "$SCRATCH/$node.observations" \
+            >"$SCRATCH/$node.observed" 2>&1 ||
+            die "$node: $(tail -n 1 "$SCRATCH/$node.observed")"
+    done
+}
+
+# Ships in the reports, and how many of them several stations heard: from the input alone.
+count_ships()
+{
+    json mmsi station <"$SCRATCH/scenario.jsonl" | sort -u | cut -f 1 | uniq -c >"$SCRATCH/heard"
+    SHIPS=$(lines_of "$SCRATCH/heard")
+    SHARED=$(awk '$1 > 1' "$SCRATCH/heard" | wc -l)
+}
+
+track_digest() # node or cloud
+{
+    if [ "$1" = cloud ]; then
+        "$CLOUD" track digest --dir "$SCRATCH/cloud" --json | json digest
+    else
+        "$EDGE" track digest --dir "$SCRATCH/$1" --json | json digest
+    fi
+}
+
+same_digests()
+{
+    local node
+    for node in $WAITING; do
+        [ "$(track_digest "$node")" = "$(track_digest cloud)" ] || return 1
+        WAITING=$(printf '%s\n' $WAITING | grep -vx -- "$node" || true)
+    done
+}
+
+wait_converged() # seconds
+{
+    WAITING=$NODES
+    within "$1" same_digests || die "replicas still differ after $1 s: $(printf '%s ' $WAITING)"
+}
+
+edge_config() # node, key
+{
+    "$EDGE" config get --dir "$SCRATCH/$1" "$2" --json | json value
+}
+cloud_config() # key
+{
+    "$CLOUD" config get --dir "$SCRATCH/cloud" "$1" --scope fleet --json | json value
+}
+config_is() # key, value: everywhere
+{
+    local node
+    [ "$(cloud_config "$1")" = "$2" ] || return 1
+    for node in $NODES; do [ "$(edge_config "$node" "$1")" = "$2" ] || return 1; done
+}
+
+# The same key is written on both sides of the cut; the later write is to win, whichever side it was.
+write_on_both_sides()
+{
+    "$EDGE" config set --dir "$SCRATCH/$VICTIM" sensitivity 0.8 --scope fleet >/dev/null
+    "$CLOUD" config set --dir "$SCRATCH/cloud" zoom 4 --scope fleet >/dev/null
+    sleep 0.05
+    "$CLOUD" config set --dir "$SCRATCH/cloud" sensitivity 0.7 --scope fleet >/dev/null
+    "$EDGE" config set --dir "$SCRATCH/$VICTIM" zoom 9 --scope fleet >/dev/null
+    [ "$(edge_config "$VICTIM" sensitivity)" = 0.8 ] || die "the edge does not go by its own write"
+    note "$VICTIM sets sensitivity 0.8, then the cloud 0.7; the cloud sets zoom 4, then" \
+        "$VICTIM 9."
+}
+
+# ---- a clock that is wrong ----
+
+poisoned_clock()
+{
+    local node=$VICTIM logs
+    step "The clock of $node goes wrong: a day ahead, while the link is cut."
+    link_cut link
+    stop "$node"
+    edge_start_at "+1d" "$node"
+    "$EDGE" config set --dir "$SCRATCH/$node" gain 1 --scope fleet >/dev/null
+    "$EDGE" track put --dir "$SCRATCH/$node" mmsi-1 \
+        '{"position":{"lat":55.5,"lon":10.5},"position_confidence":0.9,"sensor":"eye"}' >/dev/null
+    note "It sets gain 1 and sees mmsi-1, stamped with tomorrow's time."
+    sleep 0.05
+    "$CLOUD" config set --dir "$SCRATCH/cloud" gain 2 --scope fleet >/dev/null
+    note "Later, in truth, the cloud sets gain 2. Without healing, tomorrow would win."
+    link_mend link
+    within 20 config_is gain 2 || die "gain is $(cloud_config gain), not 2"
+    wait_settled 20
+    wait_converged 20
+    logs=$("$CLOUD" node list --dir "$SCRATCH/cloud" --json | json node logs |
+        awk -v node="$node" '$1 == node { print $2 }')
+    [ "$logs" -ge 2 ] || die "$node has no new evidence log"
+    note "gain is 2 everywhere. $node took the cloud's time, stamped anew what was not taken, and" \
+        "goes on in a new evidence log that names the old one's head. Nobody intervened."
+    stop "$node"
+    edge_start "$node"
+    wait_settled 20
+}
+
 # ---- building the world ----
 
 make_scenario()
@@ -99,6 +205,9 @@ start_world()
     broker_start cloud-broker
     cloud_init
     for node in $NODES; do edge_init "$node"; done
+    for node in sensitivity zoom gain; do
+        "$CLOUD" config rule --dir "$SCRATCH/cloud" $node --writer any >/dev/null
+    done
     cloud_start cloud-broker
     link_start link cloud-broker
     # Of three edges the last one that is not the victim is fed by append.
@@ -147,14 +256,21 @@ mishaps()
     local victim_lines
     step "The first half of the reports is published."
     feed_all half
+    observe_all half
     wait_settled 20
-    note "The cloud's store holds all of it; no edge has anything pending."
+    wait_converged 20
+    note "The cloud's store holds all of it; no edge has anything pending, and every replica of" \
+        "the tracks is the same."
 
     step "The link to the cloud is cut. Publishing goes on: every publisher now sends its whole"
     note "file, first half included, with the same ids."
     link_cut link
     victim_lines=$(lines_of "$SCRATCH/all/$VICTIM.jsonl")
     start "feed-$VICTIM" feed "$VICTIM" "$SCRATCH/all/$VICTIM.jsonl" $((victim_lines * 2))
+
+    step "During the cut every station goes on seeing ships, and config changes on both sides."
+    observe_all all
+    write_on_both_sides
 
     step "The edge $VICTIM is killed (SIGKILL) while its publisher is at work, and started again."
     sleep 0.4
@@ -177,7 +293,25 @@ mishaps()
     cloud_start cloud-broker
     link_mend link
     wait_settled 30
+    wait_converged 30
     note "Every edge says: nothing pending, all of it acknowledged by the cloud's store."
+    within 20 config_is sensitivity 0.7 || die "sensitivity is $(cloud_config sensitivity)"
+    within 20 config_is zoom 9 || die "zoom is $(cloud_config zoom)"
+    note "On each side of the cut the later write won: sensitivity 0.7 and zoom 9, everywhere."
+    show_tracks
+}
+
+show_tracks()
+{
+    local list=$SCRATCH/tracks
+    "$CLOUD" track list --dir "$SCRATCH/cloud" --all --json | json track sensors >"$list"
+    TRACKS=$(lines_of "$list")
+    SEEN_BY_SEVERAL=$(awk '$2 > 1' "$list" | wc -l)
+    DIGEST=$(track_digest cloud)
+    [ "$TRACKS" = "$SHIPS" ] || die "$TRACKS tracks of $SHIPS ships"
+    [ "$SEEN_BY_SEVERAL" = "$SHARED" ] || die "$SEEN_BY_SEVERAL tracks of $SHARED shared ships"
+    note "$TRACKS tracks, $SEEN_BY_SEVERAL of them with the sensors of several stations, as the" \
+        "input says; all $(($(wc -w <<<"$NODES") + 1)) replicas have the digest ${DIGEST:0:16}."
 }
 
 # ---- judging ----
@@ -297,6 +431,7 @@ table()
     printf '%-34s %12s\n' "edges" "$(wc -w <<<"$NODES")" \
         "reports published" "$(lines_of "$SCRATCH/published")" \
         "accepted (receipts)" "$ACCEPTED" "stored in the cloud" "$STORED" "lost" "$LOST" \
+        "tracks on every replica" "$TRACKS" "tracks seen by several stations" "$SEEN_BY_SEVERAL" \
         "duplicated" "$DUPLICATED" "verified entries, control included" "$VERIFIED" \
         "bytes on the wire, edges to cloud" "${WIRE% *}" \
         "bytes on the wire, cloud to edges" "${WIRE#* }" "seconds" "$SECONDS"
@@ -307,8 +442,10 @@ SECONDS=0
 rig_begin
 make_scenario
 step "$(wc -w <<<"$NODES") edges, a broker and a cloud start on loopback ports in $SCRATCH."
+count_ships
 start_world
 mishaps
+poisoned_clock
 verify_all
 WIRE=$(link_bytes link)
 count_all

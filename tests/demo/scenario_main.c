@@ -13,10 +13,14 @@
  *       counts; "auto" sends ships in distress with priority 0
  *   scenario pace --per-second R FILE
  *       copies FILE to stdout line by line, so many lines a second
+ *   scenario observe FILE
+ *       each report as an observation of the track mmsi-N, a line for edge-bridge track put --lines;
+ *       the station is its sensor
  * Exit codes: 0 good, 2 usage, 65 a line is not a report, 75 not all has a receipt, 1 else. */
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,7 +41,8 @@ static int usage(const char *what)
             "       scenario publish --port P --node N [--host H] [--type T] [--id-prefix X] "
             "[--priority 0..5|auto] [--window W] [--per-second R] [--seconds S] [--receipts FILE] "
             "FILE\n"
-            "       scenario pace --per-second R FILE\n",
+            "       scenario pace --per-second R FILE\n"
+            "       scenario observe FILE\n",
             what);
     return EXIT_USAGE;
 }
@@ -340,6 +345,68 @@ static int pace(int argc, char **argv)
     return 0;
 }
 
+/* ---- observe ---- */
+
+/* Navigational status 0 … 15 of ITU-R M.1371, for a track's classification. */
+static const char *status_class(long long status)
+{
+    static const char *const classes[] = {"under-way",  "at-anchor",   "not-under-command",
+                                          "restricted", "constrained", "moored",
+                                          "aground",    "fishing",     "under-sail"};
+    if (status >= 0 && status < (long long)(sizeof(classes) / sizeof(classes[0])))
+        return classes[status];
+    return status == 14 ? "distress" : "vessel";
+}
+
+static void write_velocity(const json_t *report)
+{
+    const double radians_per_degree = 0.017453292519943295, ms_per_knot = 1852.0 / 3600;
+    const json_t *speed = json_object_get(report, "sog_kn");
+    const json_t *course = json_object_get(report, "cog_deg");
+    if (!json_is_number(speed) || !json_is_number(course)) return;
+    const double ms = json_number_value(speed) * ms_per_knot;
+    const double angle = json_number_value(course) * radians_per_degree;
+    printf(",\"velocity\":{\"north\":%.3f,\"east\":%.3f,\"up\":0}", ms * cos(angle),
+           ms * sin(angle));
+}
+
+/* One report as an observation of a track by the station's sensor. */
+static bool write_observation(const char *line)
+{
+    json_t *report = json_loads(line, 0, NULL);
+    const json_t *lat = json_object_get(report, "lat"), *lon = json_object_get(report, "lon");
+    const char *station = json_string_value(json_object_get(report, "station"));
+    const bool good = json_is_number(lat) && json_is_number(lon) && station != NULL;
+    if (good) {
+        const bool high = json_is_true(json_object_get(report, "high_accuracy"));
+        printf("{\"track\":\"mmsi-%lld\",\"position\":{\"lat\":%.7f,\"lon\":%.7f}",
+               (long long)json_integer_value(json_object_get(report, "mmsi")),
+               json_number_value(lat), json_number_value(lon));
+        write_velocity(report);
+        printf(",\"position_confidence\":%s,\"classification\":\"%s\","
+               "\"classification_confidence\":0.5,\"sensor\":\"%s\"}\n",
+               high ? "0.9" : "0.6",
+               status_class(json_integer_value(json_object_get(report, "nav_status"))), station);
+    }
+    json_decref(report);
+    return good;
+}
+
+static int observe(int argc, char **argv)
+{
+    if (argc != 2) return usage("observe wants one FILE");
+    FILE *file = fopen(argv[1], "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    bool good = true;
+    if (file == NULL) return failed(argv[1]);
+    while (good && getline(&line, &capacity, file) > 0)
+        good = write_observation(line);
+    free(line);
+    fclose(file);
+    return good ? 0 : failed(argv[1]);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) return usage("which verb?");
@@ -347,5 +414,6 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "split") == 0) return split(argc - 1, argv + 1);
     if (strcmp(argv[1], "publish") == 0) return publish(argc - 1, argv + 1);
     if (strcmp(argv[1], "pace") == 0) return pace(argc - 1, argv + 1);
+    if (strcmp(argv[1], "observe") == 0) return observe(argc - 1, argv + 1);
     return usage("unknown verb");
 }

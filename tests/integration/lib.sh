@@ -271,6 +271,18 @@ edge_start() # node, [more environment...]
     daemon_start "$node" "${EDGE_ENV[@]}" "$@" "$EDGE" run --dir "$SCRATCH/$node"
 }
 
+# With a wall clock that is wrong by the offset ("+1d", "-2h") or begins at a time ("@2099-01-01
+# 00:00:00"); the monotonic clocks stay true, as those of a machine whose clock was set wrongly.
+edge_start_at() # offset, node, [more environment...]
+{
+    local offset=$1 node=$2 library
+    shift 2
+    library=$(find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | head -n 1)
+    [ -n "$library" ] || die "libfaketime is not installed: apt-get install faketime"
+    edge_start "$node" "$@" LD_PRELOAD="$library" FAKETIME="$offset" \
+        FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
+}
+
 json() # field...
 {
     "$BIN/integration/json" "$@"

@@ -81,6 +81,19 @@ static void put_ranges(struct buf *out, const char *name, const struct ack *ack,
     }
 }
 
+static void put_lanes(struct buf *out, const struct ack *ack)
+{
+    if (ack->has_tracks) {
+        put_number(out, "tracks", ack->track_numbering);
+        put_number(out, "cursor", ack->track_cursor);
+    }
+    if (!ack->has_config) return;
+    put_number(out, "config", ack->config_incarnation);
+    put_number(out, "judged", ack->config_judged);
+    for (size_t i = 0; i < ack->refusal_count; i++)
+        put_range(out, " refused ", ack->refusals[i].from, ack->refusals[i].to);
+}
+
 static void put_ack(struct buf *out, const char *name, const struct ack *ack)
 {
     static const char *const states[] = {"", " frozen", " closed"};
@@ -97,6 +110,7 @@ static void put_ack(struct buf *out, const char *name, const struct ack *ack)
             put_number(out, "tip", ack->tips[log->tips.first + k].sequence);
         }
     }
+    put_lanes(out, ack);
 }
 
 static void put_hello(struct buf *out, const struct hello *hello)
@@ -153,7 +167,7 @@ static void put_body(struct reader *reader, const struct node_name *node, enum f
         buf_put_text(out, "status");
         break;
     default:
-        buf_put_format(out, "kind %d", (int)kind);
+        status = frame_words_replica(reader->unpacker, kind, body, out);
         break;
     }
     if (status != ST_OK) buf_put_format(out, "body: %s", status_name(status));

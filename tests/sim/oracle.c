@@ -7,7 +7,9 @@
 
 #include "common/wire/ack_msg.h"
 #include "common/wire/envelope.h"
+#include "tests/sim/oracle_config.h"
 #include "tests/sim/oracle_state.h"
+#include "tests/sim/oracle_tracks.h"
 
 enum { INBOX_MAX = 20000 };
 
@@ -22,6 +24,8 @@ struct oracle *oracle_open(struct world *world)
     INVARIANT(hasher_open(&oracle->hasher) == ST_OK);
     INVARIANT(unpacker_open(&oracle->unpacker) == ST_OK);
     INVARIANT(compressor_open(&oracle->compressor) == ST_OK);
+    track_oracle_open(oracle);
+    config_oracle_open(oracle);
     return oracle;
 }
 
@@ -31,6 +35,8 @@ void oracle_close(struct oracle *oracle)
     hasher_close(oracle->hasher);
     unpacker_close(oracle->unpacker);
     compressor_close(oracle->compressor);
+    track_oracle_close(oracle);
+    config_oracle_close(oracle);
     free(oracle->receipts);
     free(oracle->promises);
     free(oracle->scratch);
@@ -149,10 +155,14 @@ void oracle_backed_up(struct oracle *oracle, struct sim_node *node)
     for (size_t i = 0; i < oracle->receipt_count; i++) {
         if (oracle->receipts[i].publisher->edge == node) oracle->receipts[i].in_backup = true;
     }
+    track_oracle_backed_up(oracle, node);
+    config_oracle_backed_up(oracle, node);
 }
 
 void oracle_restored(struct oracle *oracle, struct sim_node *node)
 {
+    track_oracle_restored(oracle, node);
+    config_oracle_restored(oracle, node);
     if (node->is_cloud) {
         oracle_expect(oracle, TROUBLE_ALARM);
         /* It may begin with the older copy's id and then draw its own, anew for each id that it

@@ -13,7 +13,8 @@
  *   'the cloud holds each chain'     byte for byte what the edges signed, from entry 1 on
  *   'exactly once'                   every publisher's record is in the cloud once
  *   'no fork, nothing rejected'      unless a node was restored or cloned
- *   'verify'                         the verbs of edge and cloud find every log whole */
+ *   'verify'                         the verbs of edge and cloud find every log whole
+ * Of tracks see oracle_tracks.c, of config and clocks oracle_config.c. */
 #ifndef HOLDFAST_TESTS_SIM_ORACLE_H
 #define HOLDFAST_TESTS_SIM_ORACLE_H
 
@@ -21,6 +22,9 @@
 #include "common/port/effect.h"
 #include "common/wire/control_msg.h"
 
+struct db;
+struct sighting;
+struct config_deed;
 struct world;
 struct sim_node;
 struct sim_publisher;
@@ -51,6 +55,27 @@ enum trouble {
     TROUBLE_AGAIN = 8,   /* a node that forgot takes a record a second time */
 };
 void oracle_expect(struct oracle *oracle, unsigned troubles);
+
+/* oracle_tracks.c. An observation is handed in; what became of it is known only from a receipt. */
+void oracle_observed(struct oracle *oracle, struct sim_node *node, const struct sighting *sighting);
+void oracle_observe_receipt(struct oracle *oracle, unsigned number, enum status status);
+/* From now on the node's commits may remove this track; UINT32_MAX: no more. */
+void oracle_removes(struct oracle *oracle, const struct sim_node *node, unsigned track);
+/* The node's batch was committed; its process has opened its store. */
+void oracle_committed(struct oracle *oracle, struct sim_node *node);
+void oracle_started(struct oracle *oracle, struct sim_node *node);
+
+/* oracle_config.c. A write is handed in, and answered. */
+void oracle_writes(struct oracle *oracle, const struct config_deed *deed);
+void oracle_wrote(struct oracle *oracle, unsigned number, enum status status);
+/* The operator raises the epoch of this key. */
+void oracle_epoch(struct oracle *oracle, const char *key);
+/* The machine lost its power: its monotonic clock begins anew. */
+void oracle_booted(struct oracle *oracle, const struct sim_node *node);
+/* In the final checks only: as the cloud's groups are. */
+bool oracle_share_a_group(struct oracle *oracle, const struct sim_node *a,
+                          const struct sim_node *b);
+
 /* After each batch. */
 void oracle_bounds(struct oracle *oracle, struct sim_node *node);
 

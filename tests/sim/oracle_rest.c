@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "cloud-consumer/refusal.h"
+#include "tests/sim/oracle_config.h"
 #include "tests/sim/oracle_state.h"
+#include "tests/sim/oracle_tracks.h"
 
 /* One entry that the cloud holds in a chain. */
 struct held {
@@ -371,6 +373,11 @@ static void compare(struct oracle *oracle)
         comparison.seen[i] = sim_allocate(world->publishers[i].record_count * sizeof(unsigned));
     }
     compare_all(&comparison);
+    oracle->cloud_copy = comparison.cloud;
+    if (!world->failed) oracle_tracks_final(oracle, comparison.cloud);
+    if (!world->failed) oracle_config_final(oracle, comparison.cloud);
+    if (!world->failed) oracle_clocks_final(oracle);
+    oracle->cloud_copy = NULL;
     for (unsigned i = 0; i < world->publisher_count; i++)
         free(comparison.seen[i]);
     free(comparison.seen);

@@ -31,8 +31,26 @@ struct promise {
     struct digest hash;
 };
 
+/* A config write that was handed in, by its number. */
+struct config_deed {
+    struct sim_node *node;
+    unsigned number;
+    struct config_key key;
+    bool deleted;
+    bool refused;  /* the cloud must not admit it */
+    bool doubtful; /* it may or may not: the node's groups change */
+    /* The oracle's own. */
+    bool sure;                   /* the node said that it took it */
+    bool wrong;                  /* the clock was, when it was stamped */
+    int64_t least_ms, latest_ms; /* when it may count as made */
+    bool in_backup, forgiven;
+};
+
 struct oracle {
     struct world *world;
+    struct track_oracle *tracks;
+    struct config_oracle *config;
+    struct db *cloud_copy; /* in the final checks */
     struct hasher *hasher;
     struct unpacker *unpacker;
     struct compressor *compressor;

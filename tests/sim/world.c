@@ -152,6 +152,9 @@ static void dispatch(struct world *world, const struct world_event *event)
     case HAPPEN_FAULT:
         faults_strike(world, (enum fault_kind)event->packet.number, event->generation);
         break;
+    case HAPPEN_ACTION:
+        actor_act(event->subject);
+        break;
     }
     sim_message_unref(event->packet.message);
 }

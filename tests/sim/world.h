@@ -13,6 +13,7 @@
  *   world_link.c  MQTT connections between nodes, publishers and brokers
  *   world_mutant.c  an edge that believes the broker
  *   publisher.c   programs on the edge hardware that hand in evidence until they hold a receipt
+ *   actor.c       programs that observe tracks and write config, and an operator
  *   faults.c      what goes wrong, when and how often; and the healing
  *   oracle.c      what must be true all the time, and at rest */
 #ifndef HOLDFAST_TESTS_SIM_WORLD_H
@@ -21,6 +22,7 @@
 #include "cloud-consumer/cloud.h"
 #include "common/wire/control_msg.h"
 #include "edge-bridge/edge.h"
+#include "tests/sim/actor.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/publisher.h"
@@ -183,6 +185,8 @@ struct world {
     struct sim_node *edges;
     unsigned publisher_count;
     struct sim_publisher *publishers;
+    struct sim_actor *actors; /* one an edge, and the operator */
+    unsigned next_number;     /* of observations and config writes */
     struct world_broker middle; /* between edges and cloud */
     struct world_broker *local; /* one an edge */
     uint32_t next_client;       /* of control connections */
@@ -234,6 +238,7 @@ enum world_event_kind {
     HAPPEN_PUBLISHER,
     HAPPEN_REPLY,
     HAPPEN_FAULT,
+    HAPPEN_ACTION,
 };
 struct world_event {
     uint64_t at_ns, order;
@@ -293,8 +298,12 @@ void broker_up(struct world_broker *broker);
 struct sim_message *mutant_ack(const struct sim_endpoint *endpoint,
                                const struct sim_message *published);
 
-/* Verbs, run at once, between events. Replies are collected in world->reply, each with a 4-byte
- * length in front. Returns the verb's END status; ST_AGAIN when the node went down. */
+/* A request of a control client, run at once, between events. Replies are collected in world->reply, each with a 4-byte
+ * length in front. Returns the END status; ST_AGAIN when the node went down. */
+enum status world_ask(struct world *world, struct sim_node *node, struct bytes request);
+/* Of the i-th item of the request; ST_AGAIN: no receipt. */
+enum status world_receipt(struct world *world, size_t i);
+/* A verb, in the same way. */
 enum status world_verb(struct world *world, struct sim_node *node, const char *verb,
                        const struct verb_argument *arguments, size_t count);
 

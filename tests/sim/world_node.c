@@ -262,6 +262,7 @@ void node_start(struct sim_node *node)
     node->up = true;
     world->counts.restarts++;
     world_say(world, node->label, "starts");
+    oracle_started(world->oracle, node);
     plan_wakeup(node);
 }
 
@@ -299,7 +300,10 @@ void node_crash(struct sim_node *node, bool power, uint64_t back_after_ns)
     world->counts.crashes++;
     if (power) world->counts.power_cuts++;
     end_process(node, power);
-    if (power) sim_clock_boot(&node->clock, &node->random, world->now_ns);
+    if (power) {
+        sim_clock_boot(&node->clock, &node->random, world->now_ns);
+        oracle_booted(world->oracle, node);
+    }
     if (node->stopped) return;
     world_plan(
         world, world->now_ns + back_after_ns,
@@ -468,6 +472,7 @@ void node_batch(struct sim_node *node)
     run_steps(node, &batch, rng_below(&world->rng, 3));
     const bool power = node->crash_power || sim_disk_was_cut(node->disk);
     const bool good = batch.status == ST_OK && !batch.crashed;
+    if (good) oracle_committed(world->oracle, node);
     const bool after = strikes(node, CRASH_AFTER_COMMIT) && batch.status == ST_OK;
     if (good || world->options.mutant == MUTANT_SPEAK_BEFORE_COMMIT) {
         perform_all(node, &batch.crashed);

@@ -1,4 +1,4 @@
-/* world_verb.c - an operator's verb, run at once between two events. */
+/* world_verb.c - a request of a control client, run at once between two events. */
 #include <stdlib.h>
 
 #include "tests/sim/world.h"
@@ -33,17 +33,12 @@ static bool ended(struct world *world)
     return world->reply_ended;
 }
 
-enum status world_verb(struct world *world, struct sim_node *node, const char *verb,
-                       const struct verb_argument *arguments, size_t count)
+enum status world_ask(struct world *world, struct sim_node *node, struct bytes request)
 {
-    uint8_t request[4096];
-    struct buf out = buf_of(request, sizeof(request));
-    verb_request_encode(&out, bytes_of_text(verb), arguments, count);
-    INVARIANT(buf_ok(&out));
     if (!node->up) return ST_AGAIN;
     world->reply.size = 0;
     world->reply_client = world->next_client++;
-    const struct sim_message fields = {.payload = buf_bytes(&out)};
+    const struct sim_message fields = {.payload = request};
     node_receive(node, &(struct inbox_item){.kind = EVENT_REQUEST,
                                             .client = world->reply_client,
                                             .message = sim_message_new(&fields)});
@@ -58,4 +53,34 @@ enum status world_verb(struct world *world, struct sim_node *node, const char *v
     world->reply_client = 0;
     INVARIANT(buf_ok(&world->reply));
     return done ? world->reply_status : ST_AGAIN;
+}
+
+enum status world_receipt(struct world *world, size_t i)
+{
+    struct control_reply *reply = sim_allocate(sizeof(*reply));
+    struct unpacker *unpacker = NULL;
+    enum status status = ST_AGAIN;
+    INVARIANT(unpacker_open(&unpacker) == ST_OK);
+    for (size_t at = 0; at + 4 <= world->reply.size;) {
+        const uint32_t size = get_u32(world->reply.data + at);
+        const struct bytes message = bytes_of(world->reply.data + at + 4, size);
+        at += 4 + size;
+        INVARIANT(control_reply_decode(unpacker, message, reply) == ST_OK);
+        if (reply->kind != REPLY_RECEIPTS) continue;
+        if (i < reply->receipt_count) status = reply->receipts[i].status;
+        break;
+    }
+    unpacker_close(unpacker);
+    free(reply);
+    return status;
+}
+
+enum status world_verb(struct world *world, struct sim_node *node, const char *verb,
+                       const struct verb_argument *arguments, size_t count)
+{
+    uint8_t request[4096];
+    struct buf out = buf_of(request, sizeof(request));
+    verb_request_encode(&out, bytes_of_text(verb), arguments, count);
+    INVARIANT(buf_ok(&out));
+    return world_ask(world, node, buf_bytes(&out));
 }

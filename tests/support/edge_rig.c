@@ -201,8 +201,14 @@ struct receipt edge_rig_append_one(struct edge_rig *rig, const char *type, unsig
 
 enum status edge_rig_verb(struct edge_rig *rig, const char *verb)
 {
+    return edge_rig_ask(rig, verb, NULL, 0);
+}
+
+enum status edge_rig_ask(struct edge_rig *rig, const char *verb,
+                         const struct verb_argument *arguments, size_t count)
+{
     struct buf out = buf_of(rig->scratch, SCRATCH_SIZE);
-    verb_request_encode(&out, bytes_of_text(verb), NULL, 0);
+    verb_request_encode(&out, bytes_of_text(verb), arguments, count);
     return request(rig, buf_bytes(&out), NULL);
 }
 
@@ -282,19 +288,25 @@ void edge_rig_hear_retained(struct edge_rig *rig, enum topic_id topic, enum fram
                             struct bytes body, bool retained)
 {
     struct topic_text text;
-    struct node_name cloud = {"cloud"};
     assert_int_equal(topic_build("hf/v1", topic, "edge-1", NULL, &text), ST_OK);
+    edge_rig_hear_on(rig, &text, kind, body, rig->cloud_key, retained);
+}
+
+void edge_rig_hear_on(struct edge_rig *rig, const struct topic_text *topic, enum frame_kind kind,
+                      struct bytes body, const struct secret_key *signer, bool retained)
+{
+    struct node_name cloud = {"cloud"};
     const struct envelope_spec spec = {
         .kind = kind,
         .sender = &cloud,
-        .key = rig->cloud_key,
+        .key = signer,
         .hlc = 1,
-        .topic_below_root = topic_text_below_root(&text),
+        .topic_below_root = topic_text_below_root(topic),
     };
     struct buf frame = buf_of(rig->frame, FRAME_SIZE_MAX);
     assert_int_equal(envelope_write(&spec, body, NULL, rig->hasher, &frame), ST_OK);
     struct event event = {.kind = EVENT_MESSAGE, .link = LINK_CLOUD};
-    event.message.topic = topic_text_bytes(&text);
+    event.message.topic = topic_text_bytes(topic);
     event.message.payload = buf_bytes(&frame);
     event.message.retained = retained;
     edge_rig_run(rig, event);

@@ -58,6 +58,9 @@ struct receipt edge_rig_append_one(struct edge_rig *rig, const char *type, unsig
                                    const char *id, struct bytes payload);
 /* Runs a verb to its end; RECORD fields of the last record stay in rig->reply of kind RECORD. */
 enum status edge_rig_verb(struct edge_rig *rig, const char *verb);
+/* The same with arguments. */
+enum status edge_rig_ask(struct edge_rig *rig, const char *verb,
+                         const struct verb_argument *arguments, size_t count);
 uint64_t edge_rig_status(struct edge_rig *rig, const char *field);
 /* A text field of the status, copied. */
 void edge_rig_status_text(struct edge_rig *rig, const char *field, char *out, size_t size);
@@ -73,6 +76,9 @@ void edge_rig_hear(struct edge_rig *rig, enum topic_id topic, enum frame_kind ki
                    struct bytes body);
 void edge_rig_hear_retained(struct edge_rig *rig, enum topic_id topic, enum frame_kind kind,
                             struct bytes body, bool retained);
+/* The same on any topic, signed by any key. */
+void edge_rig_hear_on(struct edge_rig *rig, const struct topic_text *topic, enum frame_kind kind,
+                      struct bytes body, const struct secret_key *signer, bool retained);
 /* An acknowledgement of one log by rig->store with the next counter. */
 void edge_rig_ack(struct edge_rig *rig, const struct log_id *log, uint64_t size,
                   const struct digest *head_hash);

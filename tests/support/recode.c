@@ -318,6 +318,11 @@ enum status recode_control_request(struct recoder *recoder, struct bytes in, str
     case REQUEST_PART:
         part_request_encode(out, request->part_total, request->part);
         break;
+    case REQUEST_OBSERVE:
+        observe_request_begin(out, (uint32_t)request->item_count);
+        for (size_t i = 0; i < request->item_count; i++)
+            observe_request_item(out, &request->observations[i]);
+        break;
     case REQUEST_VERB:
         verb_request_encode(out, request->verb, request->arguments, request->argument_count);
         break;
@@ -328,7 +333,7 @@ enum status recode_control_request(struct recoder *recoder, struct bytes in, str
 /* With a NUL behind it, because record_* take names as C strings. */
 static const char *terminated(struct bytes text)
 {
-    static char memory[CONTROL_TEXT_SIZE_MAX + 1];
+    static char memory[CONTROL_SENTENCE_SIZE_MAX + 1];
     if (text.size > 0) memcpy(memory, text.data, text.size);
     memory[text.size] = '\0';
     return memory;

@@ -4,6 +4,10 @@
 #include "common/data/config.h"
 #include "common/data/track_codec.h"
 #include "common/wire/config_msg.h"
+#include "common/wire/nack_msg.h"
+#include "common/wire/repair_msg.h"
+#include "common/wire/roster_msg.h"
+#include "common/wire/state_msg.h"
 #include "common/wire/track_msg.h"
 
 /* The recoder's own unpacker is its own; this one lives as long as the process. */
@@ -71,5 +75,88 @@ enum status recode_config_writes(struct recoder *recoder, struct bytes in, struc
     for (size_t i = 0; i < writes.count; i++)
         INVARIANT(config_writes_add(&writer, &writes.writes[i], SIZE_MAX));
     config_writes_encode(writes.incarnation, &writer, out);
+    return ST_OK;
+}
+
+/* ------------------------------------------------- state, refusals, repair */
+
+enum status recode_state(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct state_report decoded;
+    (void)recoder;
+    TRY(state_msg_decode(unpacker(), in, &decoded));
+    state_msg_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_nack(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct nack decoded;
+    (void)recoder;
+    TRY(nack_msg_decode(unpacker(), in, &decoded));
+    nack_msg_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_roster(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct roster decoded;
+    (void)recoder;
+    TRY(roster_msg_decode(unpacker(), in, &decoded));
+    roster_msg_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_track_digests(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct track_digests_msg decoded;
+    (void)recoder;
+    TRY(track_digests_decode(unpacker(), in, &decoded));
+    track_digests_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_track_differs(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct track_differs decoded;
+    (void)recoder;
+    TRY(track_differs_decode(unpacker(), in, &decoded));
+    track_differs_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_track_ids(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct track_ids decoded;
+    (void)recoder;
+    TRY(track_ids_decode(unpacker(), in, &decoded));
+    track_ids_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_track_want(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct track_want decoded;
+    (void)recoder;
+    TRY(track_want_decode(unpacker(), in, &decoded));
+    track_want_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_config_have(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct config_have decoded;
+    (void)recoder;
+    TRY(config_have_decode(unpacker(), in, &decoded));
+    config_have_encode(&decoded, out);
+    return ST_OK;
+}
+
+enum status recode_config_held(struct recoder *recoder, struct bytes in, struct buf *out)
+{
+    static struct config_held decoded;
+    (void)recoder;
+    TRY(config_held_decode(unpacker(), in, &decoded));
+    config_held_encode(&decoded, out);
     return ST_OK;
 }

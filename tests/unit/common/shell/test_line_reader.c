@@ -108,6 +108,29 @@ static void test_the_whole_is_all_bytes_and_bounded(void **state)
     line_reader_close(&reader);
 }
 
+/* A program that is fed live sends what it has before it waits for more. */
+static void test_a_line_is_ready_once_it_is_there_or_the_end_is(void **state)
+{
+    int ends[2];
+    struct bytes line;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    struct line_reader reader = {.fd = ends[0]};
+    assert_false(line_is_ready(&reader));
+    assert_int_equal(write(ends[1], "a\nb\nhalf", 8), 8);
+    assert_true(line_is_ready(&reader));
+    assert_int_equal(line_read(&reader, 100, &line), ST_OK);
+    assert_true(line_is_ready(&reader));
+    assert_int_equal(line_read(&reader, 100, &line), ST_OK);
+    assert_false(line_is_ready(&reader));
+    close(ends[1]);
+    assert_true(line_is_ready(&reader));
+    assert_int_equal(line_read(&reader, 100, &line), ST_OK);
+    assert_true(bytes_equal(line, BYTES_LITERAL("half")));
+    close(ends[0]);
+    line_reader_close(&reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_the_last_line_counts_without_a_line_feed),
         cmocka_unit_test(test_nothing_is_no_line),
         cmocka_unit_test(test_a_line_longer_than_allowed_is_refused_before_it_is_all_read),
+        cmocka_unit_test(test_a_line_is_ready_once_it_is_there_or_the_end_is),
         cmocka_unit_test(test_the_whole_is_all_bytes_and_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

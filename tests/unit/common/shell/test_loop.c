@@ -138,7 +138,7 @@ static pid_t daemon_pid;
 static struct state_dir directory;
 static struct unpacker *unpacker;
 static struct control_reply *reply;
-static char sentence[CONTROL_TEXT_SIZE_MAX + 1];
+static char sentence[CONTROL_SENTENCE_SIZE_MAX + 1];
 
 static _Noreturn void daemon_main(enum status failure)
 {

@@ -137,6 +137,25 @@ static void test_json_has_null_and_negative_numbers(void **state)
     assert_string_equal(all_shown(), "{\"a\":null,\"b\":-5}\n");
 }
 
+/* Cut in the middle it would look like another value. */
+static void test_a_value_of_the_largest_size_is_shown_whole(void **state)
+{
+    static char value[CONTROL_TEXT_SIZE_MAX];
+    (void)state;
+    memset(value, 'v', sizeof value);
+    for (unsigned json = 0; json < 2; json++) {
+        open_with(json != 0, false);
+        struct buf encoded = buf_of(memory, sizeof memory);
+        record_reply_begin(&encoded, 1);
+        record_text(&encoded, "value", bytes_of(value, sizeof value));
+        show(&encoded);
+        (void)all_shown();
+        render_close(render);
+        render = NULL;
+    }
+    assert_int_equal(shown_size, sizeof("value: \n{\"value\":\"\"}\n") - 1 + 2 * sizeof value);
+}
+
 /* A node could name a type or a reason with escape sequences for whoever lists it. */
 static void test_control_characters_do_not_reach_the_terminal(void **state)
 {
@@ -232,6 +251,7 @@ int main(void)
         TEST(test_a_table_longer_than_what_is_held_back_shows_every_row_once),
         TEST(test_json_is_one_object_a_line),
         TEST(test_json_has_null_and_negative_numbers),
+        TEST(test_a_value_of_the_largest_size_is_shown_whole),
         TEST(test_control_characters_do_not_reach_the_terminal),
         TEST(test_receipts_are_log_sequence_hash_and_tell_repeats),
         TEST(test_a_refused_entry_is_a_sentence_and_sets_the_status),

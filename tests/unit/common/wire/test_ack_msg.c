@@ -25,6 +25,30 @@ static void random_slice(struct rng *rng, struct range_slice *slice, size_t coun
     }
 }
 
+/* What the acknowledgement says of tracks and config. */
+static void random_lanes(struct rng *rng)
+{
+    ack.has_tracks = rng_chance(rng, 500);
+    if (ack.has_tracks) {
+        ack.track_numbering = (uint32_t)(random_uint(rng) | 1);
+        ack.track_cursor = rng_chance(rng, 200) ? 0 : random_sequence(rng);
+    }
+    ack.has_config = rng_chance(rng, 500);
+    if (!ack.has_config) return;
+    ack.config_incarnation = (uint32_t)(random_uint(rng) | 1);
+    ack.config_judged = rng_chance(rng, 200) ? 0 : random_sequence(rng);
+    uint64_t from = 1;
+    for (size_t count = rng_below(rng, ACK_REFUSALS_MAX + 1); count > 0; count--) {
+        const struct ack_refusal refusal = {
+            .from = from + rng_below(rng, 3),
+            .to = from + 2 + rng_below(rng, 100),
+            .reason = (enum write_refusal)(1 + rng_below(rng, WRITE_REFUSAL_MAX)),
+        };
+        if (!ack_add_refusal(&ack, &refusal)) return;
+        from = refusal.to + 1;
+    }
+}
+
 static void random_ack(struct rng *rng)
 {
     memset(&ack, 0, sizeof ack);
@@ -51,10 +75,7 @@ static void random_ack(struct rng *rng)
         rng_fill(rng, tip.hash.bytes, DIGEST_SIZE);
         assert_true(ack_add_tip(&ack, &log->tips, &tip));
     }
-    ack.has_track_cursor = rng_chance(rng, 500);
-    if (ack.has_track_cursor) ack.track_cursor = random_uint(rng);
-    ack.has_config_cursor = rng_chance(rng, 500);
-    if (ack.has_config_cursor) ack.config_cursor = random_uint(rng);
+    random_lanes(rng);
 }
 
 static struct bytes encode(struct wire *wire)
@@ -87,6 +108,21 @@ static void expect_same_log(const struct ack_log *a, const struct ack_log *b)
                             sizeof(struct branch_tip));
 }
 
+static void expect_same_lanes(void)
+{
+    assert_true(back.has_tracks == ack.has_tracks && back.has_config == ack.has_config);
+    assert_true(back.track_numbering == ack.track_numbering);
+    assert_true(back.track_cursor == ack.track_cursor);
+    assert_true(back.config_incarnation == ack.config_incarnation);
+    assert_true(back.config_judged == ack.config_judged);
+    assert_int_equal(back.refusal_count, ack.refusal_count);
+    for (size_t i = 0; i < ack.refusal_count; i++) {
+        assert_true(back.refusals[i].from == ack.refusals[i].from);
+        assert_true(back.refusals[i].to == ack.refusals[i].to);
+        assert_int_equal(back.refusals[i].reason, ack.refusals[i].reason);
+    }
+}
+
 static void test_an_acknowledgement_is_read_as_it_was_written(void **state)
 {
     struct wire *const wire = *state;
@@ -99,10 +135,7 @@ static void test_an_acknowledgement_is_read_as_it_was_written(void **state)
         assert_true(store_id_equal(&back.previous, &ack.previous));
         assert_true(back.counter == ack.counter && back.lease == ack.lease);
         assert_true(back.cloud_ms == ack.cloud_ms);
-        assert_true(back.has_track_cursor == ack.has_track_cursor);
-        assert_true(back.has_config_cursor == ack.has_config_cursor);
-        assert_true(back.track_cursor == ack.track_cursor);
-        assert_true(back.config_cursor == ack.config_cursor);
+        expect_same_lanes();
         assert_int_equal(back.log_count, ack.log_count);
         for (size_t i = 0; i < ack.log_count; i++)
             expect_same_log(&back.logs[i], &ack.logs[i]);
@@ -128,10 +161,19 @@ static void test_the_largest_acknowledgement_fits_one_frame(void **state)
         const struct branch_tip tip = {.sequence = PACK_SEQUENCE_MAX};
         assert_true(ack_add_tip(&ack, &log->tips, &tip));
     }
+    ack.has_tracks = ack.has_config = true;
+    ack.track_numbering = ack.config_incarnation = UINT32_MAX;
+    ack.track_cursor = ack.config_judged = PACK_SEQUENCE_MAX;
+    ack.refusal_count = 0;
+    for (uint64_t i = 0; i < ACK_REFUSALS_MAX; i++)
+        assert_true(ack_add_refusal(&ack, &(struct ack_refusal){PACK_SEQUENCE_MAX - 100 + 2 * i,
+                                                                PACK_SEQUENCE_MAX - 100 + 2 * i,
+                                                                WRITE_DENIED}));
     const struct bytes body = encode(wire);
     assert_true(body.size <= BODY_SIZE_MAX);
     assert_int_equal(decode(wire, body), ST_OK);
     assert_int_equal(back.range_count, ACK_RANGES_MAX);
+    assert_int_equal(back.refusal_count, ACK_REFUSALS_MAX);
 }
 
 /* ---------------------------------------------------------------- ranges */
@@ -296,7 +338,7 @@ static void test_more_logs_than_the_table_holds_are_refused(void **state)
     ack.counter = 1;
     struct buf out = wire_buf(wire);
     ack_pack(&ack, &out);
-    /* The empty array of logs stands before the two nil cursors. */
+    /* The empty array of logs stands before two nils. */
     out.size -= 3;
     pack_array(&out, ACK_LOGS_MAX + 1);
     for (unsigned i = 0; i <= ACK_LOGS_MAX; i++)
@@ -306,12 +348,124 @@ static void test_more_logs_than_the_table_holds_are_refused(void **state)
     assert_int_equal(decode(wire, buf_bytes(&out)), ST_MALFORMED);
 }
 
+/* ------------------------------------------------------ tracks and config */
+
+/* Tracks and config, and of the refusals one of each kind of neighbourhood. */
+static void good_lanes(void)
+{
+    good_ack();
+    ack.has_tracks = ack.has_config = true;
+    ack.track_numbering = ack.config_incarnation = 1;
+    ack.config_judged = 20;
+    ack.refusal_count = 3;
+    ack.refusals[0] = (struct ack_refusal){2, 4, WRITE_DENIED};
+    ack.refusals[1] = (struct ack_refusal){5, 5, WRITE_FUTURE};
+    ack.refusals[2] = (struct ack_refusal){7, 9, WRITE_FUTURE};
+}
+
+#define EXPECT_LANES(expected, change)                                                             \
+    do {                                                                                           \
+        good_lanes();                                                                              \
+        change;                                                                                    \
+        if (decode(*state, encode(*state)) != (expected)) fail_msg("wrong verdict on: " #change);  \
+    } while (0)
+
+static void test_a_lane_out_of_bounds_is_refused(void **state)
+{
+    EXPECT_LANES(ST_OK, (void)0);
+    EXPECT_LANES(ST_MALFORMED, ack.track_numbering = 0);
+    EXPECT_LANES(ST_OK, ack.track_numbering = UINT32_MAX);
+    EXPECT_LANES(ST_OK, ack.track_cursor = PACK_SEQUENCE_MAX);
+    EXPECT_LANES(ST_MALFORMED, ack.track_cursor = PACK_SEQUENCE_MAX + 1);
+    EXPECT_LANES(ST_MALFORMED, ack.config_incarnation = 0);
+    EXPECT_LANES(ST_OK, ack.config_incarnation = UINT32_MAX);
+    EXPECT_LANES(ST_OK, ack.config_judged = PACK_SEQUENCE_MAX);
+    EXPECT_LANES(ST_MALFORMED, ack.config_judged = PACK_SEQUENCE_MAX + 1);
+}
+
+static void test_refusals_out_of_order_are_refused(void **state)
+{
+    EXPECT_LANES(ST_MALFORMED, ack.refusals[0].from = 0);
+    EXPECT_LANES(ST_MALFORMED, ack.refusals[0].from = 5);
+    EXPECT_LANES(ST_MALFORMED, ack.refusals[1].from = 4);
+    EXPECT_LANES(ST_MALFORMED, ack.refusals[1].reason = WRITE_DENIED); /* one range with 2..4 */
+    EXPECT_LANES(ST_MALFORMED, ack.refusals[2] = ack.refusals[1]);
+    EXPECT_LANES(ST_OK, ack.refusals[2].to = 20);
+    EXPECT_LANES(ST_MALFORMED, ack.refusals[2].to = 21);
+    EXPECT_LANES(ST_MALFORMED, ack.config_judged = 8);
+    EXPECT_LANES(ST_MALFORMED, ack.refusals[2].reason = (enum write_refusal)0);
+    EXPECT_LANES(ST_OK, ack.refusals[2].reason = WRITE_REFUSAL_MAX);
+    EXPECT_LANES(ST_MALFORMED,
+                 ack.refusals[2].reason = (enum write_refusal)(WRITE_REFUSAL_MAX + 1));
+}
+
+static void test_more_refusals_than_the_table_holds_are_refused(void **state)
+{
+    struct wire *const wire = *state;
+    for (uint32_t count = ACK_REFUSALS_MAX; count <= ACK_REFUSALS_MAX + 1; count++) {
+        memset(&ack, 0, sizeof ack);
+        ack.counter = 1;
+        struct buf out = wire_buf(wire);
+        ack_pack(&ack, &out);
+        out.size -= 1; /* the last nil */
+        pack_array(&out, 3);
+        pack_uint(&out, 1);
+        pack_uint(&out, 1000);
+        pack_array(&out, count);
+        for (uint32_t i = 0; i < count; i++) {
+            pack_array(&out, 3);
+            pack_uint(&out, 1 + 2 * i);
+            pack_uint(&out, 1 + 2 * i);
+            pack_uint(&out, WRITE_TYPE);
+        }
+        assert_int_equal(decode(wire, buf_bytes(&out)),
+                         count == ACK_REFUSALS_MAX ? ST_OK : ST_MALFORMED);
+    }
+}
+
+/* The node must learn the fate of its newest writes; the old ones it has heard of before. */
+static void test_a_full_table_forgets_the_oldest_refusal(void **state)
+{
+    (void)state;
+    memset(&ack, 0, sizeof ack);
+    ack.config_judged = 1000;
+    for (uint64_t i = 1; i <= ACK_REFUSALS_MAX + 2; i++)
+        assert_true(ack_add_refusal(&ack, &(struct ack_refusal){2 * i, 2 * i, WRITE_FULL}));
+    assert_int_equal(ack.refusal_count, ACK_REFUSALS_MAX);
+    assert_true(ack.refusals[0].from == 6);
+    assert_true(ack.refusals[ACK_REFUSALS_MAX - 1].to == 2 * ACK_REFUSALS_MAX + 4);
+}
+
+static void test_refusals_of_one_reason_that_touch_become_one(void **state)
+{
+    (void)state;
+    memset(&ack, 0, sizeof ack);
+    ack.config_judged = 9;
+    assert_true(ack_add_refusal(&ack, &(struct ack_refusal){1, 2, WRITE_TYPE}));
+    assert_true(ack_add_refusal(&ack, &(struct ack_refusal){3, 3, WRITE_TYPE}));
+    assert_true(ack_add_refusal(&ack, &(struct ack_refusal){4, 4, WRITE_FULL}));
+    assert_false(ack_add_refusal(&ack, &(struct ack_refusal){4, 5, WRITE_FULL}));
+    assert_false(ack_add_refusal(&ack, &(struct ack_refusal){7, 6, WRITE_FULL}));
+    assert_false(ack_add_refusal(&ack, &(struct ack_refusal){8, 10, WRITE_FULL}));
+    assert_int_equal(ack.refusal_count, 2);
+    assert_true(ack.refusals[0].from == 1 && ack.refusals[0].to == 3);
+}
+
+static void test_every_refusal_has_words_of_its_own(void **state)
+{
+    (void)state;
+    for (unsigned a = 1; a <= WRITE_REFUSAL_MAX; a++)
+        for (unsigned b = 0; b < a; b++)
+            assert_string_not_equal(write_refusal_words((enum write_refusal)a),
+                                    write_refusal_words((enum write_refusal)b));
+}
+
 /* -------------------------------------------------------------- vectors */
 
 static void test_golden_acknowledgements(void **state)
 {
-    static const char *const labels[] = {"store_id", "previous", "counter",      "cloud_ms",
-                                         "lease",    "logs",     "track_cursor", "config_cursor"};
+    static const char *const labels[] = {"store_id", "previous", "counter", "cloud_ms",
+                                         "lease",    "logs",     "tracks",  "config"};
     struct wire *const wire = *state;
     golden_open(&wire->golden, "wire_ack.txt");
     golden_comment(&wire->golden, "Bodies of acknowledgements (common/wire/ack_msg.h).");
@@ -338,8 +492,14 @@ static void test_golden_acknowledgements(void **state)
     struct branch_tip tip = {.sequence = 255};
     memset(tip.hash.bytes, 0x22, DIGEST_SIZE);
     assert_true(ack_add_tip(&ack, &ack.logs[1].tips, &tip));
-    ack.has_config_cursor = true;
-    ack.config_cursor = 9;
+    ack.has_tracks = true;
+    ack.track_numbering = 4;
+    ack.track_cursor = 1000;
+    ack.has_config = true;
+    ack.config_incarnation = 2;
+    ack.config_judged = 9;
+    assert_true(ack_add_refusal(&ack, &(struct ack_refusal){3, 5, WRITE_DENIED}));
+    assert_true(ack_add_refusal(&ack, &(struct ack_refusal){6, 6, WRITE_FUTURE}));
     golden_message(wire, "all_there_is", encode(wire), labels, recode_ack, "ack");
     golden_close(&wire->golden);
 }
@@ -360,6 +520,12 @@ int main(void)
         TEST(test_a_log_that_stands_there_twice_is_refused),
         TEST(test_more_ranges_than_the_table_holds_are_refused),
         TEST(test_more_logs_than_the_table_holds_are_refused),
+        TEST(test_a_lane_out_of_bounds_is_refused),
+        TEST(test_refusals_out_of_order_are_refused),
+        TEST(test_more_refusals_than_the_table_holds_are_refused),
+        TEST(test_a_full_table_forgets_the_oldest_refusal),
+        TEST(test_refusals_of_one_reason_that_touch_become_one),
+        TEST(test_every_refusal_has_words_of_its_own),
         TEST(test_golden_acknowledgements),
     };
     return cmocka_run_group_tests(tests, wire_setup, wire_teardown);

@@ -154,16 +154,76 @@ static void test_too_many_arguments_are_refused(void **state)
     }
 }
 
-static void test_an_argument_that_is_too_long_is_refused(void **state)
+static enum status send_verb(struct wire *wire, size_t verb_size, size_t name_size,
+                             size_t value_size)
+{
+    const struct verb_argument argument = {bytes_of(long_text, name_size),
+                                           bytes_of(long_text, value_size)};
+    struct buf out = wire_buf(wire);
+    verb_request_encode(&out, bytes_of(long_text, verb_size), &argument, 1);
+    return decode_request(wire, &out);
+}
+
+static void test_a_verb_whose_texts_are_too_long_is_refused(void **state)
 {
     struct wire *const wire = *state;
-    for (size_t size = CONTROL_TEXT_SIZE_MAX; size <= CONTROL_TEXT_SIZE_MAX + 1; size++) {
-        const struct verb_argument argument = {BYTES_LITERAL("n"), bytes_of(long_text, size)};
+    assert_int_equal(send_verb(wire, CONTROL_SENTENCE_SIZE_MAX, 1, 1), ST_OK);
+    assert_int_equal(send_verb(wire, CONTROL_SENTENCE_SIZE_MAX + 1, 1, 1), ST_MALFORMED);
+    assert_int_equal(send_verb(wire, 1, CONTROL_SENTENCE_SIZE_MAX, 1), ST_OK);
+    assert_int_equal(send_verb(wire, 1, CONTROL_SENTENCE_SIZE_MAX + 1, 1), ST_MALFORMED);
+    assert_int_equal(send_verb(wire, 1, 1, CONTROL_TEXT_SIZE_MAX), ST_OK);
+    assert_int_equal(send_verb(wire, 1, 1, CONTROL_TEXT_SIZE_MAX + 1), ST_MALFORMED);
+}
+
+/* ---------------------------------------------------------------- OBSERVE */
+
+static void test_an_observe_request_is_read_as_it_was_written(void **state)
+{
+    struct wire *const wire = *state;
+    static char names[40][LEVEL_NAME_SIZE_MAX];
+    struct observe_item items[40];
+    for (unsigned round = 0; round < 100; round++) {
+        const uint32_t count = 1 + (uint32_t)rng_below(&wire->rng, COUNT_OF(items));
         struct buf out = wire_buf(wire);
-        verb_request_encode(&out, BYTES_LITERAL("v"), &argument, 1);
-        assert_int_equal(decode_request(wire, &out),
-                         size <= CONTROL_TEXT_SIZE_MAX ? ST_OK : ST_MALFORMED);
+        observe_request_begin(&out, count);
+        for (uint32_t i = 0; i < count; i++) {
+            items[i].track = random_text(&wire->rng, names[i], 0, sizeof names[i]);
+            items[i].observation = bytes_of(blob, 1 + rng_below(&wire->rng, 300));
+            observe_request_item(&out, &items[i]);
+        }
+        assert_int_equal(decode_request(wire, &out), ST_OK);
+        assert_int_equal(request.kind, REQUEST_OBSERVE);
+        assert_int_equal(request.item_count, count);
+        for (uint32_t i = 0; i < count; i++) {
+            assert_true(bytes_equal(request.observations[i].track, items[i].track));
+            assert_true(bytes_equal(request.observations[i].observation, items[i].observation));
+        }
+        assert_true(recode_holds(wire->recoder, recode_control_request, buf_bytes(&out)));
     }
+}
+
+static enum status observe(struct wire *wire, uint32_t count, size_t track_size, size_t size)
+{
+    const struct observe_item item = {bytes_of(long_text, track_size), bytes_of(blob, size)};
+    struct buf out = wire_buf(wire);
+    observe_request_begin(&out, count);
+    for (uint32_t i = 0; i < count; i++)
+        observe_request_item(&out, &item);
+    return decode_request(wire, &out);
+}
+
+static void test_an_observe_request_out_of_bounds_is_refused(void **state)
+{
+    struct wire *const wire = *state;
+    assert_int_equal(observe(wire, 0, 1, 1), ST_MALFORMED);
+    assert_int_equal(observe(wire, OBSERVE_ITEMS_MAX, 1, 100), ST_OK);
+    assert_int_equal(request.item_count, OBSERVE_ITEMS_MAX);
+    assert_int_equal(observe(wire, OBSERVE_ITEMS_MAX + 1, 1, 100), ST_MALFORMED);
+    assert_int_equal(observe(wire, 1, 1, 0), ST_MALFORMED);
+    assert_int_equal(observe(wire, 1, 1, OBSERVATION_SIZE_MAX), ST_OK);
+    assert_int_equal(observe(wire, 1, 1, OBSERVATION_SIZE_MAX + 1), ST_MALFORMED);
+    assert_int_equal(observe(wire, 1, CONTROL_SENTENCE_SIZE_MAX, 1), ST_OK); /* engine's matter */
+    assert_int_equal(observe(wire, 1, CONTROL_SENTENCE_SIZE_MAX + 1, 1), ST_MALFORMED);
 }
 
 /* The kinds' bodies look alike: the number in front decides, and it must fit the rest. */
@@ -319,9 +379,9 @@ static void test_a_time_beyond_the_calendar_is_written_as_a_number(void **state)
 static void test_a_text_for_people_is_cut_between_two_characters(void **state)
 {
     struct wire *const wire = *state;
-    static char text[CONTROL_TEXT_SIZE_MAX + 10];
+    static char text[CONTROL_SENTENCE_SIZE_MAX + 10];
     for (size_t shift = 0; shift < 4; shift++) {
-        const size_t end = CONTROL_TEXT_SIZE_MAX - shift;
+        const size_t end = CONTROL_SENTENCE_SIZE_MAX - shift;
         memset(text, 't', sizeof text);
         memcpy(text + end, "\xF0\x9F\x9B\xB0", 4); /* crosses the bound, or begins there */
         struct buf out = wire_buf(wire);
@@ -329,6 +389,17 @@ static void test_a_text_for_people_is_cut_between_two_characters(void **state)
         assert_int_equal(decode_reply(wire, &out), ST_OK);
         assert_true(bytes_equal(reply.message, bytes_of(text, end)));
     }
+}
+
+static void test_a_config_value_of_the_largest_size_fits_a_field(void **state)
+{
+    struct wire *const wire = *state;
+    struct buf out = wire_buf(wire);
+    record_reply_begin(&out, 1);
+    record_hex(&out, "value", bytes_of(blob, CONFIG_VALUE_SIZE_MAX));
+    assert_int_equal(decode_reply(wire, &out), ST_OK);
+    assert_int_equal(reply.fields[0].text.size, 2 * CONFIG_VALUE_SIZE_MAX);
+    assert_true(recode_holds(wire->recoder, recode_control_reply, buf_bytes(&out)));
 }
 
 static void test_a_long_value_is_cut_to_whole_hex_bytes(void **state)
@@ -400,6 +471,11 @@ static void golden_requests(struct wire *wire)
     static const char *const append_labels[] = {"APPEND", "type", "priority", "entries"};
     static const char *const part_labels[] = {"PART", "total", "bytes"};
     static const char *const verb_labels[] = {"VERB", "verb", "arguments"};
+    static const char *const observe_labels[] = {"OBSERVE", "items"};
+    const struct observe_item observations[] = {
+        {BYTES_LITERAL("vessel-17"), BYTES_LITERAL("{\"sensor\":\"radar\"}")},
+        {BYTES_LITERAL("T.2"), BYTES_LITERAL("\x80")},
+    };
     const struct append_item items[] = {
         {.has_id = true, .id = BYTES_LITERAL("id-1"), .payload = BYTES_LITERAL("{}")},
         {.staged = true},
@@ -418,6 +494,12 @@ static void golden_requests(struct wire *wire)
     out = wire_buf(wire);
     verb_request_encode(&out, BYTES_LITERAL("status"), &argument, 1);
     golden_message(wire, "verb", buf_bytes(&out), verb_labels, recode_control_request,
+                   "control_request");
+    out = wire_buf(wire);
+    observe_request_begin(&out, 2);
+    observe_request_item(&out, &observations[0]);
+    observe_request_item(&out, &observations[1]);
+    golden_message(wire, "observe", buf_bytes(&out), observe_labels, recode_control_request,
                    "control_request");
 }
 
@@ -483,7 +565,9 @@ int main(void)
         TEST(test_a_part_request_carries_something_of_its_total),
         TEST(test_a_verb_request_gives_its_arguments_by_name),
         TEST(test_too_many_arguments_are_refused),
-        TEST(test_an_argument_that_is_too_long_is_refused),
+        TEST(test_a_verb_whose_texts_are_too_long_is_refused),
+        TEST(test_an_observe_request_is_read_as_it_was_written),
+        TEST(test_an_observe_request_out_of_bounds_is_refused),
         TEST(test_a_message_of_an_unknown_or_another_kind_is_refused),
         TEST(test_receipts_are_read_as_they_were_written),
         TEST(test_a_status_that_does_not_exist_is_refused),
@@ -491,6 +575,7 @@ int main(void)
         TEST(test_a_time_is_written_in_the_gregorian_calendar),
         TEST(test_a_time_beyond_the_calendar_is_written_as_a_number),
         TEST(test_a_text_for_people_is_cut_between_two_characters),
+        TEST(test_a_config_value_of_the_largest_size_fits_a_field),
         TEST(test_a_long_value_is_cut_to_whole_hex_bytes),
         TEST(test_a_field_of_another_kind_is_refused),
         TEST(test_too_many_fields_are_refused),

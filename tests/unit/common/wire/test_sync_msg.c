@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/data/hlc.h"
 #include "tests/support/wire_check.h"
 
 static struct hello hello, hello_back;
@@ -160,6 +161,22 @@ static struct bytes encode_reply(struct wire *wire)
     return buf_bytes(&out);
 }
 
+/* What the reply says of stamps, roster and config. */
+static void random_promises(struct rng *rng)
+{
+    reply.admitted = random_uint(rng) & HLC_STAMP_MAX;
+    reply.horizon = random_uint(rng) & HLC_STAMP_MAX;
+    reply.roster = rng_chance(rng, 200) ? 0 : random_sequence(rng);
+    reply.config.count = rng_below(rng, CONFIG_SCOPES_MAX + 1);
+    for (size_t i = 0; i < reply.config.count; i++) {
+        struct config_scope_digest *const scope = &reply.config.scopes[i];
+        scope->scope.kind = CONFIG_SCOPE_GROUP;
+        scope->scope.name.text[0] = (char)('a' + i);
+        scope->count = random_sequence(rng);
+        rng_fill(rng, scope->digest.bytes, CONFIG_DIGEST_SIZE);
+    }
+}
+
 static void test_a_hello_reply_is_read_as_it_was_written(void **state)
 {
     struct wire *const wire = *state;
@@ -173,6 +190,7 @@ static void test_a_hello_reply_is_read_as_it_was_written(void **state)
         reply.ack.logs[0].size = random_sequence(&wire->rng);
         reply.held_count = rng_below(&wire->rng, HELLO_LOGS_MAX + 1);
         rng_fill(&wire->rng, reply.held, reply.held_count * LOG_ID_SIZE);
+        random_promises(&wire->rng);
         const struct bytes body = encode_reply(wire);
         assert_int_equal(hello_reply_decode(wire->unpacker, body, &reply_back), ST_OK);
         assert_true(nonce_equal(&reply_back.nonce, &reply.nonce));
@@ -182,6 +200,9 @@ static void test_a_hello_reply_is_read_as_it_was_written(void **state)
         assert_true(reply_back.ack.logs[0].size == reply.ack.logs[0].size);
         assert_int_equal(reply_back.held_count, reply.held_count);
         assert_memory_equal(reply_back.held, reply.held, reply.held_count * LOG_ID_SIZE);
+        assert_true(reply_back.admitted == reply.admitted);
+        assert_true(reply_back.horizon == reply.horizon && reply_back.roster == reply.roster);
+        assert_true(config_summary_equal(&reply_back.config, &reply.config));
         assert_true(recode_holds(wire->recoder, recode_hello_reply, body));
     }
 }
@@ -194,6 +215,32 @@ static void test_a_hello_reply_with_an_unlawful_acknowledgement_is_refused(void 
                      ST_MALFORMED);
     reply.ack.counter = 1;
     assert_int_equal(hello_reply_decode(wire->unpacker, encode_reply(wire), &reply_back), ST_OK);
+}
+
+static enum status verdict_on_reply(struct wire *wire)
+{
+    return hello_reply_decode(wire->unpacker, encode_reply(wire), &reply_back);
+}
+
+#define EXPECT_REPLY(expected, change)                                                             \
+    do {                                                                                           \
+        memset(&reply, 0, sizeof reply);                                                           \
+        reply.ack.counter = 1;                                                                     \
+        change;                                                                                    \
+        if (verdict_on_reply(*state) != (expected)) fail_msg("wrong verdict on: " #change);        \
+    } while (0)
+
+/* A stamp beyond the bound would, once received, leave a clock no room to count on. */
+static void test_a_hello_reply_with_a_number_out_of_bounds_is_refused(void **state)
+{
+    EXPECT_REPLY(ST_OK, reply.admitted = HLC_STAMP_MAX);
+    EXPECT_REPLY(ST_MALFORMED, reply.admitted = HLC_STAMP_MAX + 1);
+    EXPECT_REPLY(ST_OK, reply.horizon = HLC_STAMP_MAX);
+    EXPECT_REPLY(ST_MALFORMED, reply.horizon = HLC_STAMP_MAX + 1);
+    EXPECT_REPLY(ST_OK, reply.roster = PACK_SEQUENCE_MAX);
+    EXPECT_REPLY(ST_MALFORMED, reply.roster = PACK_SEQUENCE_MAX + 1);
+    EXPECT_REPLY(ST_OK, reply.config.count = 1);
+    EXPECT_REPLY(ST_MALFORMED, reply.config.count = 2); /* the fleet twice */
 }
 
 /* --------------------------------------------------------- range request */
@@ -252,7 +299,8 @@ static void golden_hellos(struct wire *wire)
 
 static void golden_replies(struct wire *wire)
 {
-    static const char *const labels[] = {"nonce", "mono_ms", "cloud_ms", "ack", "held"};
+    static const char *const labels[] = {"nonce",    "mono_ms", "cloud_ms", "ack",   "held",
+                                         "admitted", "horizon", "roster",   "config"};
     static const char *const range_labels[] = {"nonce", "log_id", "from", "to"};
     memset(&reply, 0, sizeof reply);
     memset(reply.nonce.bytes, 0x0A, NONCE_SIZE);
@@ -262,6 +310,15 @@ static void golden_replies(struct wire *wire)
     reply.ack.counter = 1;
     reply.held_count = 1;
     memset(reply.held[0].bytes, 0x21, LOG_ID_SIZE);
+    reply.admitted = UINT64_C(1748736000000) << 16 | 3;
+    reply.horizon = UINT64_C(1748649600000) << 16;
+    reply.roster = 12;
+    reply.config.count = 2;
+    reply.config.scopes[0].scope.kind = CONFIG_SCOPE_FLEET;
+    reply.config.scopes[0].count = 300;
+    memset(reply.config.scopes[0].digest.bytes, 0x31, CONFIG_DIGEST_SIZE);
+    assert_int_equal(config_scope_from(BYTES_LITERAL("group/north"), &reply.config.scopes[1].scope),
+                     ST_OK);
     golden_message(wire, "hello_reply", encode_reply(wire), labels, recode_hello_reply,
                    "hello_reply");
     struct range_request request = {.nonce = reply.nonce, .from = 200, .to = 70000};
@@ -294,6 +351,7 @@ int main(void)
         TEST(test_more_logs_than_a_hello_holds_are_refused),
         TEST(test_a_hello_reply_is_read_as_it_was_written),
         TEST(test_a_hello_reply_with_an_unlawful_acknowledgement_is_refused),
+        TEST(test_a_hello_reply_with_a_number_out_of_bounds_is_refused),
         TEST(test_a_range_request_asks_for_a_range),
         TEST(test_golden_messages),
     };
