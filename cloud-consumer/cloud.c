@@ -228,8 +228,9 @@ enum status cloud_step(struct cloud *cloud, const struct event *event, struct ef
         return cloud_receive(cloud, &event->message);
     case EVENT_SENT:
     case EVENT_SEND_FAILED:
-        /* What did not arrive is not sent again: the next acknowledgement says it all anew. */
+        /* An acknowledgement that did not arrive is not sent again: the next one says it all anew. */
         cloud_session_sent(cloud, event->token);
+        cloud_config_sent(cloud, event->token, event->kind == EVENT_SENT);
         return ST_OK;
     case EVENT_REQUEST:
         return cloud_report_request(cloud, event, effects);

@@ -1,11 +1,14 @@
 /* config_master.h - the config master: admits writes, joins them, publishes the outcome.
  *
+ * config_master.c  memory, the join of one register with its history, what holds for a node
  * config_admit.c   a node's writes, one by one: number, stamp, epoch, authority, schema
  * config_publish.c retained registers: everything once a session, then what changes; what edges
  *                  lack again
  * config_rules.c   who may write which key, and its type
- * config_report.c  the operator's verbs
- * roster.c         groups, and the signed list of nodes */
+ * config_write.c   the operator's own writes, raise-epoch
+ * config_report.c  the operator's verbs: dispatch, and those that read
+ * node_groups.c    the groups that nodes are in
+ * roster.c         the signed list of nodes */
 #ifndef HOLDFAST_CLOUD_CONSUMER_CONFIG_MASTER_H
 #define HOLDFAST_CLOUD_CONSUMER_CONFIG_MASTER_H
 
@@ -33,6 +36,8 @@ MUST_USE enum status cloud_config_summary(struct cloud *cloud, const struct node
                                           struct config_summary *out);
 /* The link came up: all registers and the roster are due when the broker has no session of ours. */
 void cloud_config_link_up(struct cloud *cloud, bool session_present);
+/* A publish was acknowledged by the broker, or will not be; any token may be given. */
+void cloud_config_sent(struct cloud *cloud, uint32_t token, bool arrived);
 /* Publishes what is due while the link's window and the effects have room. */
 MUST_USE enum status cloud_config_fill(struct cloud *cloud, struct effects *effects);
 uint64_t cloud_config_wakeup(const struct cloud *cloud);

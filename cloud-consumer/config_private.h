@@ -11,11 +11,20 @@
 enum {
     PUBLISHED_SLOTS = 4096, /* registers of which is known when they were published last */
     PUBLISH_INTERVAL_MS = 2000,
+    UNSURE_MAX = 4 * CLOUD_WINDOW_MAX,
 };
 
 struct published_at {
     int64_t id;
     uint64_t mono_ns;
+};
+
+/* A publish that the broker has not acknowledged. When the connection ends first, it may never have
+ * arrived: the broker's session is kept for what we are sent, not for what we send. */
+struct unsure {
+    uint32_t token;
+    int64_t id;             /* number of the register; 0: the roster */
+    uint64_t again_mono_ns; /* when to publish it again; 0: its PUBACK may still come */
 };
 
 struct cloud_config {
@@ -30,6 +39,8 @@ struct cloud_config {
     uint64_t roster_mono_ns; /* when it was published last; 0: not on this link */
     bool registers_due;      /* there may be some in the store's list */
     bool all_due;            /* all there are shall come on that list */
+    size_t unsure_count;
+    struct unsure unsure[UNSURE_MAX];
     /* By number modulo the size: forgetting one only lets it be published sooner. */
     struct published_at published[PUBLISHED_SLOTS];
 };
@@ -63,6 +74,9 @@ bool cloud_config_writer_from(struct bytes text, enum config_writer *out);
 bool cloud_config_holds(const struct node_row *node, const struct config_scope *scope,
                         const struct level_name *groups, size_t group_count);
 struct config_scope cloud_scope_of(enum config_scope_kind kind, const char *name);
+
+/* Remembers the publish that was added to the effects last. */
+void cloud_config_unsure(struct cloud *cloud, const struct effects *effects, int64_t id);
 
 /* roster.c */
 MUST_USE enum status cloud_roster_fill(struct cloud *cloud, struct effects *effects);

@@ -15,12 +15,56 @@ static bool just_published(struct cloud *cloud, int64_t id)
     return slot->id == id && cloud->now.mono_ns - slot->mono_ns < interval_ns;
 }
 
+void cloud_config_unsure(struct cloud *cloud, const struct effects *effects, int64_t id)
+{
+    struct cloud_config *const config = cloud->config;
+    /* Forgetting one is made good by the edges, which compare digests. */
+    if (config->unsure_count == UNSURE_MAX) return;
+    config->unsure[config->unsure_count++] =
+        (struct unsure){.token = effects->items[effects->count - 1].token, .id = id};
+}
+
+void cloud_config_sent(struct cloud *cloud, uint32_t token, bool arrived)
+{
+    struct cloud_config *const config = cloud->config;
+    for (size_t i = 0; i < config->unsure_count; i++) {
+        struct unsure *const unsure = &config->unsure[i];
+        if (unsure->token != token || unsure->again_mono_ns != 0) continue;
+        if (arrived)
+            *unsure = config->unsure[--config->unsure_count];
+        else
+            unsure->again_mono_ns = cloud->now.mono_ns + (uint64_t)PUBLISH_INTERVAL_MS * 1000000;
+        return;
+    }
+}
+
+/* Puts what did not arrive on the list again. */
+static enum status retry(struct cloud *cloud)
+{
+    struct cloud_config *const config = cloud->config;
+    for (size_t i = config->unsure_count; i > 0; i--) {
+        const struct unsure unsure = config->unsure[i - 1];
+        if (unsure.again_mono_ns == 0 || unsure.again_mono_ns > cloud->now.mono_ns) continue;
+        config->unsure[i - 1] = config->unsure[--config->unsure_count];
+        if (unsure.id == 0) {
+            cloud_roster_due(cloud);
+            continue;
+        }
+        TRY(CONFIGS(cloud, due_add, unsure.id, false));
+        config->registers_due = true;
+    }
+    return ST_OK;
+}
+
 void cloud_config_link_up(struct cloud *cloud, bool session_present)
 {
+    struct cloud_config *const config = cloud->config;
+    for (size_t i = 0; i < config->unsure_count; i++)
+        config->unsure[i].again_mono_ns = cloud->now.mono_ns;
+    config->roster_mono_ns = 0;
     if (session_present) return;
-    cloud->config->all_due = true;
+    config->all_due = true;
     cloud_roster_due(cloud);
-    cloud->config->roster_mono_ns = 0;
 }
 
 static enum status publish_one(struct cloud *cloud, struct effects *effects, int64_t id)
@@ -43,7 +87,9 @@ static enum status publish_one(struct cloud *cloud, struct effects *effects, int
     cloud->body.overflow = false;
     config_msg_pack(&entry, &cloud->body);
     *published_slot(cloud, id) = (struct published_at){id, cloud->now.mono_ns};
-    return cloud_publish_on(cloud, effects, &topic, true, FRAME_CONFIG);
+    TRY(cloud_publish_on(cloud, effects, &topic, true, FRAME_CONFIG));
+    cloud_config_unsure(cloud, effects, id);
+    return ST_OK;
 }
 
 static bool can_publish(const struct cloud *cloud)
@@ -55,6 +101,7 @@ enum status cloud_config_fill(struct cloud *cloud, struct effects *effects)
 {
     struct cloud_config *const config = cloud->config;
     if (cloud->session.state != SESSION_ONLINE) return ST_OK;
+    TRY(retry(cloud));
     if (config->all_due) {
         TRY(cloud->store->configs->due_all(cloud->store));
         config->all_due = false;
@@ -77,10 +124,15 @@ uint64_t cloud_config_wakeup(const struct cloud *cloud)
     const struct cloud_config *const config = cloud->config;
     if (!can_publish(cloud)) return UINT64_MAX;
     if (config->all_due || config->registers_due) return 0;
-    if (!config->roster_due) return UINT64_MAX;
-    return config->roster_mono_ns == 0
-               ? 0
-               : config->roster_mono_ns + (uint64_t)PUBLISH_INTERVAL_MS * 1000000;
+    uint64_t wakeup_ns = UINT64_MAX;
+    if (config->roster_due && config->roster_mono_ns == 0) return 0;
+    if (config->roster_due)
+        wakeup_ns = config->roster_mono_ns + (uint64_t)PUBLISH_INTERVAL_MS * 1000000;
+    for (size_t i = 0; i < config->unsure_count; i++) {
+        const uint64_t again_ns = config->unsure[i].again_mono_ns;
+        if (again_ns != 0 && again_ns < wakeup_ns) wakeup_ns = again_ns;
+    }
+    return wakeup_ns;
 }
 
 /* ----------------------------------------------------------------- repair */

@@ -12,9 +12,11 @@
 
 static const struct config_source operator_source = {.from = {"cloud"}};
 
+/* By more than admitted stamps can take it there, and a restart on top. */
 static bool clock_is_ahead(const struct cloud *cloud)
 {
-    return hlc_ms(cloud->clock.last) > cloud_wall_ms(cloud) + HLC_EPS_MAX_MS;
+    const int64_t lawful_ms = HLC_EPS_MAX_MS + HLC_EPS_MIN_MS + HLC_LIMIT_AHEAD_MS;
+    return hlc_ms(cloud->clock.last) > cloud_wall_ms(cloud) + lawful_ms;
 }
 
 static enum status join_own(struct cloud *cloud, struct config_entry *entry)
@@ -57,8 +59,8 @@ static enum status write_value(struct cloud *cloud, uint32_t client, struct effe
         }
     }
     if (clock_is_ahead(cloud) ||
-        (found == ST_OK &&
-         hlc_receive(&cloud->clock, cloud_wall_ms(cloud), HLC_EPS_MAX_MS, current.hlc) != ST_OK)) {
+        (found == ST_OK && hlc_receive(&cloud->clock, cloud_wall_ms(cloud),
+                                       HLC_EPS_MAX_MS + HLC_EPS_MIN_MS, current.hlc) != ST_OK)) {
         refuse_future(effects, client, &entry->key);
         return ST_OK;
     }

@@ -37,8 +37,18 @@ bool cloud_sync_lawful(const struct cloud *cloud, const struct node_sync *sync, 
 {
     /* A clock of its own to ask, so that asking changes nothing. */
     struct hlc probe = {0};
-    const uint64_t eps_ms = cloud_sync_eps_ms(cloud, sync);
-    return hlc_receive(&probe, cloud_wall_ms(cloud), eps_ms, stamp) == ST_OK;
+    const int64_t wall_ms = cloud_wall_ms(cloud);
+    if (hlc_receive(&probe, wall_ms, cloud_sync_eps_ms(cloud, sync), stamp) == ST_OK) return true;
+    /* What the cloud has taken from another node, whose bound was wider, it passed on: this node
+     * counts on from there. Together they never get further ahead than the widest bound. */
+    if (hlc_receive(&probe, wall_ms, HLC_EPS_MAX_MS, stamp) != ST_OK) return false;
+    return hlc_ms(stamp) <= hlc_ms(cloud->clock.last) + HLC_EPS_MIN_MS;
+}
+
+void cloud_sync_learn(struct cloud *cloud, uint64_t stamp)
+{
+    const enum status known = hlc_receive(&cloud->clock, 0, UINT64_MAX, stamp);
+    INVARIANT(known == ST_OK); /* it was lawful */
 }
 
 enum status cloud_sync_hello(struct cloud *cloud, const struct node_row *node, bool new_nonce)

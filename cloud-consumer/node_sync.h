@@ -33,8 +33,10 @@ MUST_USE enum status cloud_sync_load(struct cloud *cloud, int64_t node, struct n
 MUST_USE enum status cloud_sync_save(struct cloud *cloud, const struct node_sync *sync);
 /* How far ahead of the cloud's clock this node's stamps may be. */
 uint64_t cloud_sync_eps_ms(const struct cloud *cloud, const struct node_sync *sync);
-/* Is this stamp lawful now? When it is, and own, remember it as admitted (the caller saves). */
+/* Is this stamp lawful now? When it is, and own, remember it as admitted (the caller saves); and
+ * let the cloud's clock learn of every stamp that was taken, whoever's it is. */
 bool cloud_sync_lawful(const struct cloud *cloud, const struct node_sync *sync, uint64_t stamp);
+void cloud_sync_learn(struct cloud *cloud, uint64_t stamp);
 
 /* A new connection: a hello with a new nonce. Called by hello.c before the node is saved. */
 MUST_USE enum status cloud_sync_hello(struct cloud *cloud, const struct node_row *node,

@@ -160,5 +160,7 @@ enum status cloud_roster_fill(struct cloud *cloud, struct effects *effects)
     if (status != ST_OK) return status;
     roster->version = config->roster_version;
     encode_to_fit(cloud);
-    return cloud_publish(cloud, effects, TOPIC_ROSTER, NULL, FRAME_ROSTER);
+    TRY(cloud_publish(cloud, effects, TOPIC_ROSTER, NULL, FRAME_ROSTER));
+    cloud_config_unsure(cloud, effects, 0);
+    return ST_OK;
 }

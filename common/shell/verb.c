@@ -2,10 +2,11 @@
 #include "common/shell/verb.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A config value and the other arguments, each of them short. */
-enum { REQUEST_SIZE_MAX = CONTROL_TEXT_SIZE_MAX + 16 * 1024 };
+enum { REQUEST_SIZE_MAX = CONTROL_TEXT_SIZE_MAX + 16 * 1024, NAME_SIZE_MAX = 128 };
 
 enum status render_to_stdout(bool json, bool quiet, struct render **out)
 {
@@ -46,44 +47,104 @@ static enum status render_taken(void *context, const struct control_reply *reply
     return render_reply(context, reply);
 }
 
-enum status replies_render(struct control_session *session, struct unpacker *unpacker,
-                           struct control_reply *reply, struct render *render, struct buf *message)
+/* ---- Verbs ----------------------------------------------------------------------------------- */
+
+struct asking {
+    struct control_session *session;
+    const struct verb_request *request;
+    struct buf encoded;
+    struct unpacker *unpacker;
+    struct render *render;
+    struct control_reply *reply;
+    struct buf *message;
+    struct verb_argument arguments[VERB_ARGUMENTS_MAX];
+    size_t argument_count;
+    char after[NAME_SIZE_MAX]; /* where the list goes on */
+};
+
+static enum status ask(struct asking *asking)
 {
-    const enum status status =
-        replies_read(session, unpacker, reply, render_taken, render, message);
-    if (status == ST_OK && reply->message.size > 0) render_note(render, reply->message);
-    return status;
+    asking->encoded.size = 0;
+    verb_request_encode(&asking->encoded, bytes_of_text(asking->request->verb), asking->arguments,
+                        asking->argument_count);
+    if (!buf_ok(&asking->encoded)) {
+        buf_put_text(asking->message, "the arguments are too long");
+        return ST_TOO_LARGE;
+    }
+    TRY(control_session_send(asking->session, buf_bytes(&asking->encoded), asking->message));
+    return replies_read(asking->session, asking->unpacker, asking->reply, render_taken,
+                        asking->render, asking->message);
+}
+
+static struct verb_argument *argument_of(struct asking *asking, const char *name)
+{
+    for (size_t i = 0; i < asking->argument_count; i++) {
+        if (bytes_equal(asking->arguments[i].name, bytes_of_text(name)))
+            return &asking->arguments[i];
+    }
+    return NULL;
+}
+
+/* The last word of an END is "after=NAME" when a list goes on. False: that was all, or all that was
+ * wanted. */
+static bool goes_on(struct asking *asking)
+{
+    static const char mark[] = "after=";
+    const size_t mark_size = sizeof mark - 1;
+    const struct bytes words = asking->reply->message;
+    size_t start = words.size;
+    while (start > 0 && words.data[start - 1] != ' ')
+        start--;
+    const struct bytes last = bytes_from(words, start);
+    if (last.size <= mark_size || last.size - mark_size >= sizeof asking->after ||
+        memcmp(last.data, mark, mark_size) != 0 || argument_of(asking, "limit") != NULL)
+        return false;
+    struct verb_argument *argument = argument_of(asking, "after");
+    if (argument == NULL) {
+        if (asking->argument_count == VERB_ARGUMENTS_MAX) return false;
+        argument = &asking->arguments[asking->argument_count++];
+        argument->name = bytes_of_text("after");
+    }
+    memcpy(asking->after, last.data + mark_size, last.size - mark_size);
+    argument->value = bytes_of(asking->after, last.size - mark_size);
+    return true;
+}
+
+static enum status ask_all(struct asking *asking)
+{
+    const struct verb_request *request = asking->request;
+    INVARIANT(request->argument_count <= VERB_ARGUMENTS_MAX);
+    for (size_t i = 0; i < request->argument_count; i++)
+        asking->arguments[asking->argument_count++] = request->arguments[i];
+    do {
+        TRY(ask(asking));
+    } while (goes_on(asking));
+    if (asking->reply->message.size > 0) render_note(asking->render, asking->reply->message);
+    return ST_OK;
 }
 
 enum status verb_run(struct control_session *session, const struct verb_request *request,
                      struct buf *message)
 {
-    struct buf encoded = buf_of(malloc(REQUEST_SIZE_MAX), REQUEST_SIZE_MAX);
-    struct unpacker *unpacker = NULL;
-    struct render *render = NULL;
-    struct control_reply *reply = calloc(1, sizeof *reply);
-    enum status status = encoded.data != NULL && reply != NULL ? ST_OK : ST_NO_MEMORY;
-    if (status == ST_OK)
-        verb_request_encode(&encoded, bytes_of_text(request->verb), request->arguments,
-                            request->argument_count);
-    if (status == ST_OK && !buf_ok(&encoded)) {
-        buf_put_text(message, "the arguments are too long");
-        status = ST_TOO_LARGE;
-    }
-    if (status == ST_OK) status = unpacker_open(&unpacker);
-    if (status == ST_OK) status = render_to_stdout(request->json, request->quiet, &render);
-    if (status == ST_OK) status = control_session_send(session, buf_bytes(&encoded), message);
-    if (status == ST_OK) status = replies_render(session, unpacker, reply, render, message);
-    if (render != NULL) {
-        const enum status shown = render_end(render);
+    struct asking asking = {.session = session,
+                            .request = request,
+                            .encoded = buf_of(malloc(REQUEST_SIZE_MAX), REQUEST_SIZE_MAX),
+                            .reply = calloc(1, sizeof *asking.reply),
+                            .message = message};
+    enum status status = asking.encoded.data != NULL && asking.reply != NULL ? ST_OK : ST_NO_MEMORY;
+    if (status == ST_OK) status = unpacker_open(&asking.unpacker);
+    if (status == ST_OK) status = render_to_stdout(request->json, request->quiet, &asking.render);
+    if (status == ST_OK) status = ask_all(&asking);
+    if (asking.render != NULL) {
+        const enum status shown = render_end(asking.render);
         if (status == ST_OK && shown != ST_OK) {
             buf_put_text(message, "the output cannot be written");
             status = shown;
         }
     }
-    render_close(render);
-    unpacker_close(unpacker);
-    free(reply);
-    free(encoded.data);
+    render_close(asking.render);
+    unpacker_close(asking.unpacker);
+    free(asking.reply);
+    free(asking.encoded.data);
     return status;
 }

@@ -1,4 +1,4 @@
-/* verb.h - sends one VERB request and shows its replies: what most admin verbs are. */
+/* verb.h - sends a VERB request and shows its replies: what most admin verbs are. */
 #ifndef HOLDFAST_COMMON_SHELL_VERB_H
 #define HOLDFAST_COMMON_SHELL_VERB_H
 
@@ -14,7 +14,9 @@ struct verb_request {
     bool quiet; /* nothing but errors */
 };
 
-/* The status of the engine's END; its message is in message when it is not ST_OK. */
+/* The status of the engine's END; its message is in message when it is not ST_OK, else it is a note
+ * on stderr. A list that an engine gives in pieces (its END's last word is "after=NAME") is asked for
+ * to its end, unless there is an argument "limit". */
 MUST_USE enum status verb_run(struct control_session *session, const struct verb_request *request,
                               struct buf *message);
 
@@ -26,11 +28,6 @@ typedef enum status (*reply_taker)(void *context, const struct control_reply *re
 MUST_USE enum status replies_read(struct control_session *session, struct unpacker *unpacker,
                                   struct control_reply *reply, reply_taker take, void *context,
                                   struct buf *message);
-/* The same, and renders them. */
-MUST_USE enum status replies_render(struct control_session *session, struct unpacker *unpacker,
-                                    struct control_reply *reply, struct render *render,
-                                    struct buf *message);
-
 /* A render to stdout and stderr; progress when stderr is a terminal. */
 MUST_USE enum status render_to_stdout(bool json, bool quiet, struct render **out);
 

@@ -150,30 +150,29 @@ write_on_both_sides()
 
 poisoned_clock()
 {
-    local node=$VICTIM logs
-    step "The clock of $node goes wrong: a day ahead, while the link is cut."
+    local node=newcomer
+    step "A node with a clock that is a day ahead joins while the link is cut: $node."
     link_cut link
-    stop "$node"
-    edge_start_at "+1d" "$node"
+    edge_init $node
+    edge_links $node link -
+    edge_start_at "+1d" $node
     "$EDGE" config set --dir "$SCRATCH/$node" gain 1 --scope fleet >/dev/null
     "$EDGE" track put --dir "$SCRATCH/$node" mmsi-1 \
         '{"position":{"lat":55.5,"lon":10.5},"position_confidence":0.9,"sensor":"eye"}' >/dev/null
-    note "It sets gain 1 and sees mmsi-1, stamped with tomorrow's time."
+    note "It sets gain 1 and sees mmsi-1, both stamped with tomorrow's time."
     sleep 0.05
     "$CLOUD" config set --dir "$SCRATCH/cloud" gain 2 --scope fleet >/dev/null
     note "Later, in truth, the cloud sets gain 2. Without healing, tomorrow would win."
     link_mend link
+    NODES="$NODES $node"
+    within 20 test_field $node clock_healed 1 || die "the clock of $node is not healed"
     within 20 config_is gain 2 || die "gain is $(cloud_config gain), not 2"
     wait_settled 20
     wait_converged 20
-    logs=$("$CLOUD" node list --dir "$SCRATCH/cloud" --json | json node logs |
-        awk -v node="$node" '$1 == node { print $2 }')
-    [ "$logs" -ge 2 ] || die "$node has no new evidence log"
-    note "gain is 2 everywhere. $node took the cloud's time, stamped anew what was not taken, and" \
-        "goes on in a new evidence log that names the old one's head. Nobody intervened."
-    stop "$node"
-    edge_start "$node"
-    wait_settled 20
+    [ "$("$CLOUD" node list --dir "$SCRATCH/cloud" --json | json node logs |
+        awk '$1 == "newcomer" { print $2 }')" = 2 ] || die "$node has no new evidence log"
+    note "gain is 2 everywhere. $node took the cloud's time, stamped anew what it had said, and goes" \
+        "on in a new evidence log that names the old one's head. Nobody intervened."
 }
 
 # ---- building the world ----

@@ -191,8 +191,7 @@ static void observe_badly(struct sim_node *node)
 static void remove_track(struct sim_node *node)
 {
     struct world *world = node->world;
-    const unsigned track =
-        (unsigned)rng_below(&world->rng, world->options.faults.track_count);
+    const unsigned track = (unsigned)rng_below(&world->rng, world->options.faults.track_count);
     const struct level_name name = actor_track(track);
     const struct verb_argument arguments[] = {argument("name", name.text)};
     oracle_removes(world->oracle, node, track);
@@ -237,7 +236,8 @@ static bool write_config(struct sim_node *node, const char *key, const char *sco
     if (!unset) arguments[count++] = argument("value", value);
     if (!unset) arguments[count++] = argument("type", number ? "int" : "string");
     oracle_writes(world->oracle, &deed);
-    const enum status status = ask_verb(node, unset ? "config-unset" : "config-set", arguments, count);
+    const enum status status =
+        ask_verb(node, unset ? "config-unset" : "config-set", arguments, count);
     oracle_wrote(world->oracle, deed.number, status);
     return status == ST_OK;
 }
@@ -269,7 +269,8 @@ static void configure(struct sim_node *node)
     const char *key = keys[rng_below(&world->rng, ACTOR_KEYS)].name;
     char scope[CONFIG_SCOPE_TEXT_SIZE];
     draw_scope(world, node, key, scope);
-    const bool number = strcmp(key, "typed") == 0 && (node->is_cloud || rng_chance(&world->rng, 600));
+    const bool number =
+        strcmp(key, "typed") == 0 && (node->is_cloud || rng_chance(&world->rng, 600));
     const bool unset = rng_chance(&world->rng, 120);
     (void)write_config(node, key, scope, number, unset);
 }

@@ -5,6 +5,7 @@
 
 enum {
     JUMP_MS_MAX = 2 * 3600 * 1000,
+    STEP_MS_MAX = 300,
     DISK_CALLS_AHEAD = 40,
     FULL_ROOM_BYTES = 32 * 1024,
 };
@@ -50,7 +51,26 @@ static void draw_weights(struct fault_model *model, struct rng *rng)
         const bool wanted = model->restores && (kind <= FAULT_EDGE_RESTORE) == of_edge;
         model->weights[kind] = wanted ? 12 : 0;
     }
+    model->clocks = rng_chance(rng, 500);
+    if (!model->clocks) {
+        model->weights[FAULT_CLOCK_JUMP_EDGE] = model->weights[FAULT_CLOCK_AHEAD_EDGE] = 0;
+        model->weights[FAULT_CLOCK_DEAD_EDGE] = 0;
+    }
     model->weights[FAULT_KILL_EDGE] += 1; /* the sum is never 0 */
+}
+
+static void draw_data(struct fault_model *model, struct rng *rng, unsigned scale)
+{
+    const bool expires = rng_chance(rng, 150);
+    model->acts_per_edge = between(rng, 10, 40) * scale;
+    model->acts_of_operator = between(rng, 2, 12) * scale;
+    model->track_count = between(rng, 1, 8);
+    model->interest_per_mille = sometimes(rng, 400, 600);
+    model->track_retention_s = expires ? between(rng, 20, 90) : 0;
+    model->track_repair_s = sometimes(rng, 300, 60);
+    model->evictions = rng_chance(rng, 120);
+    model->track_bytes_max = model->evictions ? between(rng, 300, 1500) : 0;
+    model->epochs = rng_chance(rng, 300);
 }
 
 struct fault_model fault_model_draw(struct rng *rng, bool long_world)
@@ -83,6 +103,7 @@ struct fault_model fault_model_draw(struct rng *rng, bool long_world)
     model.heartbeat_ms = rng_chance(rng, 300) ? between(rng, 10, 60) * 1000 : 0;
     if (rng_chance(rng, 300)) model.frame_size_max = between(rng, 1024, 16 * 1024);
     if (rng_chance(rng, 300)) model.window_frames_max = between(rng, 1, 8);
+    draw_data(&model, rng, scale);
     return model;
 }
 
@@ -213,6 +234,59 @@ static void jump(struct world *world, struct sim_node *node)
     sim_clock_jump(&node->clock, by_ms * (int64_t)SIM_MS);
 }
 
+static void step_clock(struct world *world, struct sim_node *node)
+{
+    const int64_t by_ms = (int64_t)rng_below(&world->rng, 2 * STEP_MS_MAX) - STEP_MS_MAX;
+    world_say(world, node->label, "its wall clock steps by %lld ms", (long long)by_ms);
+    sim_clock_jump(&node->clock, by_ms * (int64_t)SIM_MS);
+}
+
+void clock_goes_wrong(struct world *world, struct sim_node *node, bool dead)
+{
+    static const struct {
+        int64_t s;
+        const char *words;
+    } wrong[] = {
+        {20, "20 s ahead"},     {200, "200 s ahead"},          {3600, "an hour ahead"},
+        {86400, "a day ahead"}, {SIM_UNTIL_2099_S, "in 2099"},
+    };
+    const size_t draw = rng_below(&world->rng, COUNT_OF(wrong));
+    world_say(world, node->label, "its wall clock is %s", dead ? "dead: 1970" : wrong[draw].words);
+    node->clock.offset_ns = dead ? -SIM_EPOCH_MS * 1000000 : wrong[draw].s * (int64_t)SIM_S;
+}
+
+static void clock_ahead(struct world *world, struct sim_node *node)
+{
+    const bool boots = rng_chance(&world->rng, 500);
+    const uint64_t down_ns = draw_ns(world, world->options.faults.down_ms_max);
+    clock_goes_wrong(world, node, false);
+    if (boots) node_crash(node, true, down_ns);
+}
+
+static void clock_dead(struct world *world, struct sim_node *node)
+{
+    clock_goes_wrong(world, node, true);
+    node_crash(node, true, draw_ns(world, world->options.faults.down_ms_max));
+}
+
+static void clock_right(struct world *world, struct sim_node *node)
+{
+    world_say(world, node->label, "its wall clock is set right");
+    node->clock.offset_ns = 0;
+}
+
+static void replay(struct world *world, struct sim_node *node)
+{
+    (void)node;
+    world_replay(world, false);
+}
+
+static void forge(struct world *world, struct sim_node *node)
+{
+    (void)node;
+    world_replay(world, true);
+}
+
 static void crash_publisher(struct world *world, struct sim_node *node)
 {
     (void)node;
@@ -258,7 +332,12 @@ void faults_strike(struct world *world, enum fault_kind kind, unsigned target)
         [FAULT_BROKER_WIPE] = {wipe_broker, false},
         [FAULT_LOCAL_RESTART] = {restart_local, false},
         [FAULT_CLOCK_JUMP_EDGE] = {jump, false},
-        [FAULT_CLOCK_JUMP_CLOUD] = {jump, true},
+        [FAULT_CLOCK_STEP_CLOUD] = {step_clock, true},
+        [FAULT_CLOCK_AHEAD_EDGE] = {clock_ahead, false},
+        [FAULT_CLOCK_DEAD_EDGE] = {clock_dead, false},
+        [FAULT_CLOCK_RIGHT_EDGE] = {clock_right, false},
+        [FAULT_REPLAY] = {replay, false},
+        [FAULT_FORGE] = {forge, false},
         [FAULT_PUBLISHER_CRASH] = {crash_publisher, false},
         [FAULT_EDGE_BACKUP] = {backup, false},
         [FAULT_EDGE_RESTORE] = {restore, false},

@@ -4,6 +4,7 @@
 
 #include "common/base/rng.h"
 
+struct sim_node;
 struct world;
 
 enum fault_kind {
@@ -27,7 +28,12 @@ enum fault_kind {
     FAULT_BROKER_WIPE,    /* its persistence is deleted */
     FAULT_LOCAL_RESTART,  /* an edge's own broker */
     FAULT_CLOCK_JUMP_EDGE,
-    FAULT_CLOCK_JUMP_CLOUD,
+    FAULT_CLOCK_STEP_CLOUD, /* a little, as a time server would do it */
+    FAULT_CLOCK_AHEAD_EDGE, /* up to the year 2099, from one moment to the next or over a boot */
+    FAULT_CLOCK_DEAD_EDGE,  /* it boots without any time: 1970 */
+    FAULT_CLOCK_RIGHT_EDGE, /* somebody sets it right */
+    FAULT_REPLAY,           /* a frame from long ago, either way, is published once more */
+    FAULT_FORGE,            /* the same with a bit flipped, or for another node */
     FAULT_PUBLISHER_CRASH,
     FAULT_EDGE_BACKUP, /* an edge's disk is copied, to be restored later */
     FAULT_EDGE_RESTORE,
@@ -59,6 +65,17 @@ struct fault_model {
     uint32_t reconnect_ms_max; /* 0: the engines' default */
     uint32_t frame_size_max, window_frames_max, window_bytes_max;
     bool restores; /* backups and restores happen: forks and new stores are lawful */
+
+    /* Tracks, config and clocks. */
+    unsigned acts_per_edge, acts_of_operator; /* actor.h */
+    unsigned track_count;
+    unsigned interest_per_mille; /* of edges that do not want all tracks */
+    uint32_t track_retention_s;  /* 0: a day; else observations expire within the world */
+    uint32_t track_repair_s;     /* 0: the engines' default */
+    uint64_t track_bytes_max;    /* 0: likewise */
+    bool clocks;                 /* wrong clocks happen: healing may take stamps back */
+    bool evictions;              /* edges have no room for all tracks */
+    bool epochs;                 /* the operator raises epochs */
 };
 
 /* Nothing goes wrong. */
@@ -71,6 +88,8 @@ struct fault_model fault_model_draw(struct rng *rng, bool long_world);
 void faults_plan(struct world *world);
 /* One planned fault happens now. */
 void faults_strike(struct world *world, enum fault_kind kind, unsigned target);
+/* A machine's clock is set to something wrong: 1970, or some way ahead. */
+void clock_goes_wrong(struct world *world, struct sim_node *node, bool dead);
 /* Everything works again: links, disks, brokers, processes. */
 void faults_heal(struct world *world);
 

@@ -7,6 +7,7 @@
 
 #include "common/wire/ack_msg.h"
 #include "common/wire/envelope.h"
+#include "edge-bridge/edge_state.h"
 #include "tests/sim/oracle_config.h"
 #include "tests/sim/oracle_state.h"
 #include "tests/sim/oracle_tracks.h"
@@ -228,6 +229,36 @@ static uint64_t pending_of(struct oracle *oracle, struct sim_node *edge)
     return pending;
 }
 
+/* Are the tracks of this edge where the cloud's are? NULL: yes; else what it waits for. */
+static const char *tracks_left(const struct sim_node *edge, uint64_t counter)
+{
+    const struct track_lane *lane = &edge->edge->track_lane;
+    if (edge->edge->track_store.pending > 0) return "tracks wait to be sent";
+    if (edge->edge_settings.interest == INTEREST_NONE) return NULL;
+    if (!lane->has_down || lane->down_cursor < counter) return "tracks are not down yet";
+    return NULL;
+}
+
+static const char *data_left(struct oracle *oracle)
+{
+    struct world *world = oracle->world;
+    uint64_t counter = 0, differs = 0;
+    if (world->options.faults.acts_per_edge == 0) return NULL;
+    if (world_verb(world, &world->cloud, "status", NULL, 0) != ST_OK) return "the cloud is down";
+    if (!oracle_field(oracle, "nodes_config_differs", &differs)) return "the status is short";
+    if (world_verb(world, &world->cloud, "track-digest", NULL, 0) != ST_OK ||
+        !oracle_field(oracle, "counter", &counter))
+        return "no digest";
+    for (unsigned i = 0; i < world->edge_count; i++) {
+        struct sim_node *edge = &world->edges[i];
+        if (edge->stopped || !edge->up) continue;
+        const char *left = tracks_left(edge, counter);
+        if (left != NULL) return left;
+        if (edge->edge->config_store.pending > 0) return "config writes wait";
+    }
+    return differs > 0 ? "the config of some node differs" : NULL;
+}
+
 bool oracle_at_rest(struct oracle *oracle)
 {
     struct world *world = oracle->world;
@@ -239,7 +270,7 @@ bool oracle_at_rest(struct oracle *oracle)
         if (world->edges[i].stopped) continue;
         if (!world->edges[i].up || pending_of(oracle, &world->edges[i]) != 0) return false;
     }
-    return true;
+    return data_left(oracle) == NULL;
 }
 
 void oracle_say_what_is_left(struct oracle *oracle)
@@ -258,5 +289,7 @@ void oracle_say_what_is_left(struct oracle *oracle)
         world_fail(world, "everything is acknowledged", "%s: %llu entries pending", edge->label,
                    (unsigned long long)pending);
     }
+    const char *left = world->failed ? NULL : data_left(oracle);
+    if (left != NULL) world_fail(world, "tracks and config come to rest", "%s", left);
     world_fail(world, "everything is acknowledged", "a process is not up");
 }

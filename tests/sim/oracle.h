@@ -53,6 +53,7 @@ enum trouble {
     TROUBLE_REFUSED = 2, /* frames that the cloud refuses */
     TROUBLE_BRANCH = 4,  /* forks: entries may lie beside the chain */
     TROUBLE_AGAIN = 8,   /* a node that forgot takes a record a second time */
+    TROUBLE_STALE = 16,  /* frames that were lawful once come again */
 };
 void oracle_expect(struct oracle *oracle, unsigned troubles);
 

@@ -85,7 +85,8 @@ void oracle_wrote(struct oracle *oracle, unsigned number, enum status status)
     deed->sure = status == ST_OK;
     if (status == ST_OK) {
         judge_clock(oracle, deed);
-    } else if (status != ST_AGAIN && status != ST_DENIED && status != ST_FULL) {
+    } else if (status != ST_AGAIN && status != ST_DENIED && status != ST_FULL &&
+               !(deed->deleted && status == ST_NOT_FOUND)) {
         world_fail(oracle->world, "honest writes are accepted", "%s number %u: %s",
                    deed->node->label, number, status_name(status));
     }

@@ -16,6 +16,8 @@
 
 enum { DOTS_MAX = 6, FIELDS = 2 };
 
+#define BATCH_NS SIM_S
+
 enum field { POSITION, CLASSIFICATION };
 
 struct dot {
@@ -27,8 +29,10 @@ struct dot {
 struct value {
     struct sim_node *node; /* NULL: no such number */
     unsigned track;
+    uint64_t at_ns;                 /* handed in */
     bool has[FIELDS], dead[FIELDS]; /* dead: somebody who had it replaced or removed it */
-    bool committed, receipt, in_backup, forgiven;
+    bool committed[FIELDS];         /* some edge's commit, or the cloud, showed it */
+    bool receipt, in_backup, forgiven;
     size_t dot_count;
     struct dot dots[DOTS_MAX];
 };
@@ -62,8 +66,8 @@ void track_oracle_open(struct oracle *oracle)
     tracks->track_count = faults->track_count;
     tracks->edge_count = faults->edge_count;
     tracks->removed = UINT32_MAX;
-    tracks->held = sim_allocate(1 + tracks->edge_count * tracks->track_count *
-                                        sizeof(*tracks->held));
+    tracks->held =
+        sim_allocate(1 + tracks->edge_count * tracks->track_count * sizeof(*tracks->held));
     tracks->seen = sim_allocate(tracks->edge_count * sizeof(*tracks->seen));
     tracks->joined = sim_allocate(1 + tracks->track_count * sizeof(*tracks->joined));
     tracks->shrunk = sim_allocate(1 + tracks->track_count * sizeof(*tracks->shrunk));
@@ -103,6 +107,7 @@ void oracle_observed(struct oracle *oracle, struct sim_node *node, const struct 
     tracks->values[sighting->number] =
         (struct value){.node = node,
                        .track = sighting->track,
+                       .at_ns = oracle->world->now_ns,
                        .has = {sighting->has_position, sighting->has_classification}};
 }
 
@@ -198,13 +203,16 @@ static void note_atoms(struct track_oracle *tracks, unsigned track, const struct
         for (unsigned field = 0; field < FIELDS; field++) {
             if (atom_hlc(slot, field) == 0) continue;
             struct value *value = value_of(tracks, atom_number(slot, field));
+            /* Near the horizon a node carries on what others said. */
+            const bool carried = world->options.faults.track_retention_s > 0;
             if (value == NULL || value->track != track || !value->has[field] ||
-                !has_name(slot, value->node)) {
-                world_fail(world, "nothing comes from nowhere", "%s: t-%u holds what nobody said",
-                           where, track);
+                (!carried && !has_name(slot, value->node))) {
+                world_fail(world, "nothing comes from nowhere",
+                           "%s: t-%u holds number %u by %s, which nobody said", where, track,
+                           atom_number(slot, field), slot->writer.node.text);
                 return;
             }
-            value->committed = true;
+            value->committed[field] = true;
             note_dot(value, slot, atom_hlc(slot, field));
         }
     }
@@ -274,8 +282,7 @@ static void note_deaths(struct track_oracle *tracks, const struct sim_node *node
             if (!is_dead(value, field, number, after)) continue;
             const bool had = is_live(before, field, number);
             if (own && (had || could_have_met(value, node, before))) value->dead[field] = true;
-            if (!had || value->dead[field] || value->forgiven ||
-                is_expired(value, after, horizon))
+            if (!had || value->dead[field] || value->forgiven || is_expired(value, after, horizon))
                 continue;
             world_fail(world, "only who has it replaces it",
                        "%s: %s of number %u on t-%u vanished, and nobody replaced it", node->label,
@@ -379,7 +386,7 @@ void track_oracle_backed_up(struct oracle *oracle, const struct sim_node *node)
     struct track_oracle *tracks = oracle->tracks;
     for (size_t i = 0; i < tracks->value_count; i++) {
         struct value *value = &tracks->values[i];
-        if (value->node == node) value->in_backup = value->committed;
+        if (value->node == node) value->in_backup = value->committed[0] || value->committed[1];
     }
 }
 
@@ -452,10 +459,10 @@ static void check_edge(struct track_oracle *tracks, struct sim_node *edge,
     if (!opened) world_fail(world, "no crash damages a disk", "%s", edge->label);
     if (opened && read_replica(tracks, edge, db, horizon, mine)) {
         for (unsigned track = 0; track < tracks->track_count && !world->failed; track++) {
-            const bool all = !world->options.faults.evictions &&
-                             (interest == INTEREST_ALL ||
-                              (interest == INTEREST_GROUPS &&
-                               in_groups_of(tracks, edge, &cloud[track])));
+            const bool all =
+                !world->options.faults.evictions &&
+                (interest == INTEREST_ALL ||
+                 (interest == INTEREST_GROUPS && in_groups_of(tracks, edge, &cloud[track])));
             if (track_equal(&mine[track], &cloud[track])) continue;
             if (!all && is_part_of(tracks, &mine[track], &cloud[track], horizon)) continue;
             world_fail(world, "replicas are equal", "%s: t-%u is %s", edge->label, track,
@@ -468,30 +475,42 @@ static void check_edge(struct track_oracle *tracks, struct sim_node *edge,
     free(mine);
 }
 
+/* A later observation by the same node came so soon that both were in one batch. */
+static bool was_overtaken(struct track_oracle *tracks, unsigned number, enum field field)
+{
+    const struct value *value = value_of(tracks, number);
+    for (unsigned later = number + 1; later < tracks->value_count; later++) {
+        const struct value *other = value_of(tracks, later);
+        if (other == NULL || other->node != value->node || other->track != value->track) continue;
+        if (other->has[field] && other->at_ns <= value->at_ns + BATCH_NS) return true;
+    }
+    return false;
+}
+
 static void check_value(struct track_oracle *tracks, unsigned number, const struct value *value,
-                        const struct track *cloud, uint64_t horizon)
+                        enum field field, const struct track *cloud, uint64_t horizon)
 {
     struct world *world = tracks->oracle->world;
     const struct fault_model *faults = &world->options.faults;
     const struct track *state = &cloud[value->track];
-    if (value->receipt && !value->committed && !value->forgiven && !faults->evictions) {
-        world_fail(world, "a receipt is durable", "%s number %u on t-%u is in no state",
-                   value->node->label, number, value->track);
+    const bool live = is_live(state, field, number);
+    const char *const what = field == POSITION ? "position" : "classification";
+    if (!value->committed[field]) {
+        if (!value->receipt || value->forgiven || was_overtaken(tracks, number, field)) return;
+        world_fail(world, "a receipt is durable", "%s: %s %u of t-%u is in no state",
+                   value->node->label, what, number, value->track);
+        return;
     }
-    for (unsigned field = 0; field < FIELDS && value->committed; field++) {
-        const bool live = is_live(state, field, number);
-        const char *const what = field == POSITION ? "position" : "classification";
-        if (!value->has[field]) continue;
-        if (live && value->dead[field] && !faults->clocks && !faults->restores) {
-            world_fail(world, "what was replaced does not come back", "%s %u of t-%u", what, number,
-                       value->track);
-        }
-        if (live || value->dead[field] || value->forgiven || faults->evictions ||
-            is_expired(value, state, horizon))
-            continue;
-        world_fail(world, "no observation is lost", "%s: %s %u of t-%u is gone", value->node->label,
-                   what, number, value->track);
+    if (live && value->dead[field] && !faults->clocks && !faults->restores &&
+        faults->track_retention_s == 0) {
+        world_fail(world, "what was replaced does not come back", "%s %u of t-%u", what, number,
+                   value->track);
     }
+    if (live || value->dead[field] || value->forgiven || faults->evictions ||
+        is_expired(value, state, horizon))
+        return;
+    world_fail(world, "no observation is lost", "%s: %s %u of t-%u is gone", value->node->label,
+               what, number, value->track);
 }
 
 static void check_cloud(struct track_oracle *tracks, const struct track *cloud, uint64_t horizon)
@@ -499,7 +518,9 @@ static void check_cloud(struct track_oracle *tracks, const struct track *cloud, 
     struct world *world = tracks->oracle->world;
     for (unsigned number = 1; number < tracks->value_count && !world->failed; number++) {
         const struct value *value = value_of(tracks, number);
-        if (value != NULL) check_value(tracks, number, value, cloud, horizon);
+        for (unsigned field = 0; value != NULL && field < FIELDS; field++) {
+            if (value->has[field]) check_value(tracks, number, value, field, cloud, horizon);
+        }
     }
     for (unsigned track = 0; track < tracks->track_count && !world->failed; track++) {
         note_atoms(tracks, track, &cloud[track], "cloud");

@@ -10,6 +10,8 @@
 enum { SIM_BOOT_ID_SIZE = 16 };
 #define SIM_EPOCH_MS INT64_C(1795364400000) /* 2026-11-22T15:00:00Z: when every world begins */
 
+#define SIM_UNTIL_2099_S INT64_C(2300000000)
+
 struct sim_clock {
     int64_t drift_ppm;
     int64_t offset_ns; /* the sum of all jumps */

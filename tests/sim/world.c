@@ -172,13 +172,8 @@ void world_run_until(struct world *world, uint64_t until_ns)
     if (!world->failed) world->now_ns = until_ns;
 }
 
-bool world_rest(struct world *world)
+static void come_to_rest(struct world *world)
 {
-    faults_heal(world);
-    /* What happened a moment ago must get about before anybody can say that nothing is left; that
-     * the cloud was restored is told by hellos, which a broker may have lost. */
-    world_run_until(world,
-                    world->now_ns + (world->options.faults.restores ? 4 * SETTLE_NS : SETTLE_NS));
     const uint64_t latest_ns = world->now_ns + world->options.faults.rest_ms_max * SIM_MS;
     while (!world->failed && !oracle_at_rest(world->oracle)) {
         if (world->now_ns >= latest_ns) {
@@ -187,6 +182,34 @@ bool world_rest(struct world *world)
         }
         world_run_until(world, world->now_ns + REST_CHECK_NS);
     }
+}
+
+/* Every node is well again, without an operator: what each says now, one after the other, is taken,
+ * and the last one's word is what stands. */
+static void act_once_more(struct world *world)
+{
+    for (unsigned i = 0; i < world->edge_count && !world->failed; i++) {
+        struct sim_node *edge = &world->edges[i];
+        world_run_until(world, world->now_ns + 3 * SETTLE_NS);
+        if (world->failed || edge->stopped) continue;
+        if (!actor_write(edge, "any-0", "fleet") ||
+            (!actor_observe(edge, 0) && !world->options.faults.evictions)) {
+            world_fail(world, "every node is well again", "%s takes nothing", edge->label);
+        }
+    }
+    if (!world->failed) world_run_until(world, world->now_ns + SETTLE_NS);
+    come_to_rest(world);
+}
+
+bool world_rest(struct world *world)
+{
+    faults_heal(world);
+    /* What happened a moment ago must get about before anybody can say that nothing is left; that
+     * the cloud was restored is told by hellos, which a broker may have lost. */
+    world_run_until(world,
+                    world->now_ns + (world->options.faults.restores ? 4 * SETTLE_NS : SETTLE_NS));
+    come_to_rest(world);
+    if (world->options.faults.acts_per_edge > 0) act_once_more(world);
     if (!world->failed) oracle_final(world->oracle);
     return !world->failed;
 }
@@ -252,6 +275,18 @@ static void open_links(struct world *world)
     }
 }
 
+/* An operator and a program on each edge; stories play them themselves. */
+static void open_actors(struct world *world)
+{
+    const struct fault_model *faults = &world->options.faults;
+    world->next_number = 1;
+    world->actors = sim_allocate((world->edge_count + 1) * sizeof(*world->actors));
+    for (unsigned i = 0; i < world->edge_count; i++) {
+        actor_open(world, &world->actors[i], &world->edges[i], faults->acts_per_edge);
+    }
+    actor_open(world, &world->actors[world->edge_count], &world->cloud, faults->acts_of_operator);
+}
+
 static void open_publishers(struct world *world)
 {
     const unsigned each = world->options.faults.publishers_per_edge;
@@ -306,6 +341,7 @@ struct world *world_open(const struct world_options *options)
         if (!world->edges[i].stopped) node_start(&world->edges[i]);
     }
     open_publishers(world);
+    if (!world->failed) open_actors(world);
     return world;
 }
 
@@ -322,6 +358,9 @@ void world_close(struct world *world)
     for (unsigned i = 0; i < world->publisher_count; i++)
         publisher_close(&world->publishers[i]);
     free(world->publishers);
+    free(world->actors);
+    for (size_t i = 0; i < WORLD_FRAMES_KEPT; i++)
+        sim_message_unref(world->frames[i]);
     for (unsigned i = 0; i < world->edge_count; i++)
         node_close(&world->edges[i]);
     node_close(&world->cloud);

@@ -11,7 +11,8 @@
  *   world_node.c  a process around an engine: start, batch, effects, crash, restart
  *   world_verb.c  an operator's verb
  *   world_link.c  MQTT connections between nodes, publishers and brokers
- *   world_mutant.c  an edge that believes the broker
+ *   world_replay.c  old frames, published again, and forged ones
+ *   world_mutant.c  an edge that believes the broker, and other broken rules
  *   publisher.c   programs on the edge hardware that hand in evidence until they hold a receipt
  *   actor.c       programs that observe tracks and write config, and an operator
  *   faults.c      what goes wrong, when and how often; and the healing
@@ -38,7 +39,7 @@
 #define SIM_ROOT "hf/v1"
 #define SIM_DATABASE_PATH "node.db"
 
-enum { WORLD_EDGES_MAX = 50, WORLD_LINE_SIZE = 512 };
+enum { WORLD_EDGES_MAX = 50, WORLD_LINE_SIZE = 512, WORLD_FRAMES_KEPT = 64 };
 
 struct world;
 struct sim_node;
@@ -185,11 +186,13 @@ struct world {
     struct sim_node *edges;
     unsigned publisher_count;
     struct sim_publisher *publishers;
-    struct sim_actor *actors; /* one an edge, and the operator */
-    unsigned next_number;     /* of observations and config writes */
-    struct world_broker middle; /* between edges and cloud */
-    struct world_broker *local; /* one an edge */
-    uint32_t next_client;       /* of control connections */
+    struct sim_actor *actors;                      /* one an edge, and the operator */
+    unsigned next_number;                          /* of observations and config writes */
+    struct world_broker middle;                    /* between edges and cloud */
+    struct world_broker *local;                    /* one an edge */
+    uint32_t next_client;                          /* of control connections */
+    struct sim_message *frames[WORLD_FRAMES_KEPT]; /* some that were published, to be replayed */
+    size_t frames_seen;
 
     struct oracle *oracle;
     struct world_counts counts;
@@ -293,6 +296,10 @@ void broker_packet(struct sim_endpoint *endpoint, uint32_t generation, const str
 void broker_lost(struct sim_endpoint *endpoint, uint32_t generation);
 void broker_restart(struct world_broker *broker, bool keep, uint64_t down_ns);
 void broker_up(struct world_broker *broker);
+
+/* world_replay.c: keeps a frame; publishes a kept one again, forged or as it was. */
+void world_keep_frame(struct world *world, const struct effect *effect);
+void world_replay(struct world *world, bool forged);
 
 /* world_mutant.c: the cloud's word for what this message brought, forged; NULL: no run. */
 struct sim_message *mutant_ack(const struct sim_endpoint *endpoint,

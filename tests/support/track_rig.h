@@ -16,6 +16,7 @@ enum { TRACK_RIG_ITEMS_MAX = 4096 };
 
 struct track_node {
     struct rig_log log;
+    struct nonce nonce; /* of its connection */
     enum track_interest interest;
     uint32_t numbering;
     uint64_t counter;

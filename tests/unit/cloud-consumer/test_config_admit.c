@@ -2,7 +2,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -37,11 +37,11 @@ static double value_of(const char *scope, const char *key)
     for (size_t i = 0; i < rig.reply->field_count; i++) {
         const struct record_field *const field = &rig.reply->fields[i];
         char text[32] = "";
-        double value = 0;
-        int end = 0;
+        char *end = NULL;
         if (!bytes_equal(field->name, BYTES_LITERAL("value"))) continue;
         memcpy(text, field->text.data, field->text.size < 31 ? field->text.size : 31);
-        assert_int_equal(sscanf(text, "%lf%n", &value, &end), 1);
+        const double value = strtod(text, &end);
+        assert_true(end > text && *end == '\0');
         return value;
     }
     fail_msg("the record has no value");
@@ -382,6 +382,43 @@ static void test_the_bound_of_a_stamp_grows_with_the_time_since_the_last_connect
     assert_int_equal(refusal_of(4), WRITE_FUTURE);
 }
 
+/* edge-2 was away for long and runs ahead; edge-1 takes notice of its value and writes after it. */
+static void test_a_stamp_that_follows_one_the_cloud_has_taken_is_lawful(void **state)
+{
+    (void)state;
+    static struct rig_log log_2;
+    rig_log_open(&log_2, "edge-2", 2, 2);
+    assert_int_equal(cloud_rig_enrol(&rig, &log_2), ST_OK);
+    rule("a", "any", "any");
+    settle();
+    const int64_t ahead = rig_ms(&rig) + 200000;
+    send_one(1, "fleet", "a", ahead + 1, 1);
+    assert_int_equal(refusal_of(1), WRITE_FUTURE);
+    rig_send_write(&rig, &log_2, 1, rig_write("edge-2", 1, "fleet", "a", ahead, 2));
+    assert_int_equal(refusal_of(1), 0);
+    send_one(2, "fleet", "a", ahead + 1, 1);
+    assert_int_equal(refusal_of(2), 0);
+    assert_true(value_of("fleet", "a") == 1);
+    rig_log_close(&log_2);
+}
+
+/* Or many small steps would lead as far as one large one may not. */
+static void test_nodes_together_do_not_lead_the_clock_away(void **state)
+{
+    (void)state;
+    uint64_t operation = 0;
+    int64_t ahead_ms = 290000;
+    int refused = 0;
+    send_one(++operation, "node/edge-1", "a", rig_ms(&rig) + ahead_ms, 1);
+    settle();
+    for (int i = 0; i < 30; i++) {
+        ahead_ms += 1000;
+        send_one(++operation, "node/edge-1", "a", rig_ms(&rig) + ahead_ms, 1);
+        refused += refusal_of(operation) == WRITE_FUTURE;
+    }
+    assert_int_equal(refused, 20);
+}
+
 static void test_the_greatest_admitted_stamp_is_told_in_the_hellos_reply(void **state)
 {
     (void)state;
@@ -490,6 +527,8 @@ int main(void)
         CASE(test_a_duplicate_of_it_is_not_admitted_when_its_time_has_come),
         CASE(test_writes_stamped_anew_under_new_numbers_are_admitted),
         CASE(test_the_bound_of_a_stamp_grows_with_the_time_since_the_last_connection),
+        CASE(test_a_stamp_that_follows_one_the_cloud_has_taken_is_lawful),
+        CASE(test_nodes_together_do_not_lead_the_clock_away),
         CASE(test_the_greatest_admitted_stamp_is_told_in_the_hellos_reply),
         CASE(test_a_frame_that_comes_twice_is_judged_once),
         CASE(test_a_new_incarnation_is_judged_from_its_beginning),

@@ -104,6 +104,38 @@ static void test_what_changes_while_the_link_is_down_is_published_when_it_is_up(
     assert_true(rig_published(&rig, "fleet", "threshold", &entry));
 }
 
+/* The broker keeps the session for what we are sent; what we sent may have been lost on the way. */
+static void test_what_was_not_acknowledged_is_published_again_on_a_kept_session(void **state)
+{
+    (void)state;
+    struct config_entry entry;
+    set("fleet", "arrived", "1");
+    cloud_rig_run(&rig, (struct event){.kind = EVENT_WAKEUP}); /* gives the PUBACK */
+    set("fleet", "lost", "1");
+    effects_clear(rig.effects); /* and this one none */
+    rig_relink(&rig, true, 1000);
+    assert_int_equal(rig_published_count(&rig), 1);
+    assert_true(rig_published(&rig, "fleet", "lost", &entry));
+}
+
+static void test_what_the_broker_refuses_is_tried_again_a_little_later(void **state)
+{
+    (void)state;
+    struct config_entry entry;
+    set("fleet", "k", "1");
+    uint32_t token = 0;
+    for (size_t i = 0; i < rig.effects->count; i++) {
+        if (rig.effects->items[i].kind == EFFECT_PUBLISH) token = rig.effects->items[i].token;
+    }
+    effects_clear(rig.effects);
+    cloud_rig_run(&rig, (struct event){.kind = EVENT_SEND_FAILED, .token = token});
+    assert_int_equal(rig_published_count(&rig), 0);
+    cloud_rig_pass_ms(&rig, 2000);
+    assert_true(cloud_next_wakeup(rig.cloud) <= rig.now.mono_ns);
+    cloud_rig_run(&rig, (struct event){.kind = EVENT_WAKEUP});
+    assert_true(rig_published(&rig, "fleet", "k", &entry));
+}
+
 static void test_publishing_keeps_to_the_links_window_and_reaches_the_end(void **state)
 {
     (void)state;
@@ -328,6 +360,8 @@ int main(void)
         CASE(test_nothing_is_published_again_on_a_kept_session),
         CASE(test_everything_is_published_again_by_a_new_process),
         CASE(test_what_changes_while_the_link_is_down_is_published_when_it_is_up),
+        CASE(test_what_was_not_acknowledged_is_published_again_on_a_kept_session),
+        CASE(test_what_the_broker_refuses_is_tried_again_a_little_later),
         CASE(test_publishing_keeps_to_the_links_window_and_reaches_the_end),
         CASE(test_a_change_goes_before_what_is_only_published_again),
         CASE(test_a_damaged_register_does_not_hold_up_the_others),

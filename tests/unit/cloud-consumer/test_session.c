@@ -71,8 +71,8 @@ static void test_connecting_leaves_a_signed_will_that_says_offline(void **state)
 static void test_every_connection_subscribes_again_and_says_online(void **state)
 {
     (void)state;
-    static const char *const filters[] = {"hf/v1/+/up/evidence", "hf/v1/+/up/sync",
-                                          "hf/v1/+/status"};
+    static const char *const filters[] = {"hf/v1/+/up/evidence", "hf/v1/+/up/tracks",
+                                          "hf/v1/+/up/config", "hf/v1/+/up/sync", "hf/v1/+/status"};
     struct status_report report;
     for (int round = 0; round < 2; round++) {
         link_down();
@@ -133,16 +133,19 @@ static void test_no_more_than_the_receive_maximum_is_in_flight(void **state)
 {
     (void)state;
     static struct rig_log logs[4];
-    link_down();
-    cloud_rig_pass_ms(&rig, 60000);
-    cloud_rig_run(&rig, (struct event){.kind = EVENT_WAKEUP});
-    cloud_rig_run(&rig, (struct event){.kind = EVENT_LINK_UP, .receive_maximum = 2});
-    const uint32_t token = effect_of(EFFECT_PUBLISH, 0)->token;
-    effects_clear(rig.effects); /* no PUBACKs but those given here */
     for (uint8_t i = 0; i < 4; i++) {
         const char name[] = {'n', (char)('0' + i), 0};
         rig_log_open(&logs[i], name, (uint8_t)(10 + i), i);
         assert_int_equal(cloud_rig_enrol(&rig, &logs[i]), ST_OK);
+    }
+    link_down();
+    cloud_rig_pass_ms(&rig, 60000);
+    cloud_rig_run(&rig, (struct event){.kind = EVENT_WAKEUP});
+    /* Its status and the roster are two of them. */
+    cloud_rig_run(&rig, (struct event){.kind = EVENT_LINK_UP, .receive_maximum = 3});
+    const uint32_t token = effect_of(EFFECT_PUBLISH, 0)->token;
+    effects_clear(rig.effects); /* no PUBACKs but those given here */
+    for (uint8_t i = 0; i < 4; i++) {
         cloud_rig_send_run(&rig, &logs[i], 1, 2);
         assert_int_equal(cloud_rig_has_ack(&rig), i == 0);
         effects_clear(rig.effects);

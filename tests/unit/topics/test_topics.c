@@ -242,6 +242,37 @@ static void test_plus_builds_a_filter(void **state)
     assert_string_equal(topic.text, "local/evidence/+");
 }
 
+static void test_config_topics_are_built_for_each_scope_and_parse_back(void **state)
+{
+    (void)state;
+    static const char *const scopes[] = {"fleet", "group/North.1", "node/edge-1"};
+    struct topic_text topic;
+    struct topic_parts parts;
+    for (size_t i = 0; i < COUNT_OF(scopes); i++) {
+        assert_int_equal(topic_build_config("hf/v1", scopes[i], "fusion.max", &topic), ST_OK);
+        assert_int_equal(topic_parse("hf/v1", topic_text_bytes(&topic), &parts), ST_OK);
+        assert_int_equal(parts.id, TOPIC_CONFIG);
+        assert_true(bytes_equal(parts.scope, bytes_of_text(scopes[i])));
+        assert_true(bytes_equal(parts.name, BYTES_LITERAL("fusion.max")));
+        assert_true(bytes_equal(parts.below_root, topic_text_below_root(&topic)));
+    }
+    assert_int_equal(topic_build_config("hf/v1", "group/g", "+", &topic), ST_OK);
+    assert_string_equal(topic.text, "hf/v1/config/group/g/+");
+}
+
+static void test_config_topics_of_wrong_scopes_and_keys_are_not_built(void **state)
+{
+    (void)state;
+    static const char *const scopes[] = {"",       "group",        "group/", "group/+", "group/a/b",
+                                         "node/A", "node/edge-1/", "fleet/", "fleet/x", "+"};
+    struct topic_text topic;
+    for (size_t i = 0; i < COUNT_OF(scopes); i++)
+        assert_int_equal(topic_build_config("hf/v1", scopes[i], "key", &topic), ST_MALFORMED);
+    assert_int_equal(topic_build_config("hf/v1", "fleet", "a/b", &topic), ST_MALFORMED);
+    assert_int_equal(topic_build_config("hf/v1", "fleet", "", &topic), ST_MALFORMED);
+    assert_int_equal(topic_build_config("hf/v1", "fleet", "#", &topic), ST_MALFORMED);
+}
+
 static void test_names_that_are_no_single_level_are_not_built(void **state)
 {
     (void)state;
@@ -336,6 +367,8 @@ int main(void)
         cmocka_unit_test(test_a_topic_longer_than_any_is_refused),
         cmocka_unit_test(test_a_refused_topic_leaves_the_parts_untouched),
         cmocka_unit_test(test_plus_builds_a_filter),
+        cmocka_unit_test(test_config_topics_are_built_for_each_scope_and_parse_back),
+        cmocka_unit_test(test_config_topics_of_wrong_scopes_and_keys_are_not_built),
         cmocka_unit_test(test_names_that_are_no_single_level_are_not_built),
         cmocka_unit_test(test_a_topic_that_does_not_fit_is_not_built),
         cmocka_unit_test(test_the_longest_root_and_names_fit_every_row),
