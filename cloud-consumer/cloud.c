@@ -228,7 +228,7 @@ enum status cloud_step(struct cloud *cloud, const struct event *event, struct ef
         return cloud_receive(cloud, &event->message);
     case EVENT_SENT:
     case EVENT_SEND_FAILED:
-        /* An acknowledgement that did not arrive is not sent again: the next one says it all anew. */
+        /* An acknowledgement that did not arrive is not sent again: the next one says it all. */
         cloud_session_sent(cloud, event->token);
         cloud_config_sent(cloud, event->token, event->kind == EVENT_SENT);
         return ST_OK;

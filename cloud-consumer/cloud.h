@@ -4,7 +4,9 @@
  * Verbs (REQUEST_VERB, common/wire/control_msg.h); arguments are texts, those in brackets optional:
  *   status                                       one RECORD
  *   cloud-key                                    RECORD: line, key, key_id
- *   node-add line=KEYLINE                        RECORD: node, key_id. ST_DUPLICATE: already there
+ *   node-add line=KEYLINE [group=G1,G2]          RECORD: node, key_id. ST_DUPLICATE: is there
+ *   node-set node= group=G1,G2                   RECORD: node, groups; with an empty group= it
+ *                                                is in none
  *   node-list                                    a RECORD for each node
  *   node-revoke node=NAME                        END only
  *   evidence-list [node=] [since=] [limit=]      a RECORD for each entry in the order (hlc, node,
@@ -15,6 +17,31 @@
  *                                                RECORD, or RAW pieces; without log: the newest log
  *                                                that holds the sequence
  *   evidence-readmit [node=]                     RECORD: readmitted, still_rejected
+ *   config-set key= value= [type=] [scope=]      RECORD: the register. Without a type that of the
+ *                                                key's rule, or what it looks like; the scope
+ *                                                is fleet, group/G or node/N, fleet when missing.
+ *                                                ST_FUTURE: see config-raise-epoch
+ *   config-unset key= [scope=]                   RECORD: the deleted register
+ *   config-get key= [scope=] | node=             RECORD; with a node what counts there
+ *   config-list [scope=]                         a RECORD for each register, deleted ones too
+ *   config-history [key=] [scope=] [limit=]      a RECORD for each write, the newest first: from,
+ *                                                operation, outcome (won, lost), received
+ *   config-rule key= [writer=cloud|node|any] [type=|any] [remove=]
+ *                                                RECORD: key, writer, type
+ *   config-rules                                 a RECORD for each rule
+ *   config-raise-epoch [key=] [scope=]           the same value under the next epoch, stamped anew;
+ *                                                without a key for all registers stamped in the
+ *                                                future. A clock that ran ahead is set back first
+ *   track-list [since=] [after=NAME] [limit=] [all=]
+ *                                                a RECORD for each active track by name; with all
+ *                                                also historical and removed ones
+ *   track-show name=                             the same RECORD, one for each node that observed
+ *                                                it, one for each sensor
+ *   track-history [name=] [since=] [until=] [box=LAT1,LON1,LAT2,LON2] [limit=]
+ *                                                a RECORD for each archived state: of one track the
+ *                                                newest first, of all in the order of when they
+ *                                                were seen. LON1 is the western edge of the box
+ *   track-digest                                 RECORD: digest, tracks, counter, horizon, archived
  * Long verbs run in slices of at most 2 ms between steps, CLOUD_JOBS_MAX of them at once. */
 #ifndef HOLDFAST_CLOUD_CONSUMER_CLOUD_H
 #define HOLDFAST_CLOUD_CONSUMER_CLOUD_H

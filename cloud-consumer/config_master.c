@@ -27,7 +27,8 @@ enum status cloud_config_open(struct cloud *cloud)
         !memory_open(&config->encoded, CONFIG_BYTES_MAX) ||
         !memory_open(&config->content, CONFIG_VALUE_SIZE_MAX))
         return ST_NO_MEMORY;
-    /* What an earlier process had in flight may be lost, whatever the broker says of its session. */
+    /* What an earlier process had in flight may be lost, whatever the broker says of its session.
+     */
     config->all_due = true;
     config->roster_due = true;
     return CONFIGS(cloud, number_get, CONFIG_NUMBER_ROSTER, &config->roster_version);

@@ -46,7 +46,7 @@ struct config_rule {
 };
 
 struct config_sums {
-    uint64_t registers, history, nodes_differ;
+    uint64_t registers, nodes_differ;
 };
 
 struct config_store_verbs {

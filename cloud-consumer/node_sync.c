@@ -99,8 +99,6 @@ enum status cloud_sync_state(struct cloud *cloud, const struct node_row *node,
 {
     struct node_sync sync;
     struct config_summary wanted;
-    /* One of an earlier connection that came late says nothing about now. */
-    if (!node->has_nonce || !nonce_equal(&node->nonce, &report->nonce)) return ST_OK;
     TRY(cloud_sync_load(cloud, node->id, &sync));
     TRY(cloud_config_summary(cloud, node, &wanted));
     if (report->numbering != sync.track_numbering) {

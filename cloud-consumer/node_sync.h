@@ -43,7 +43,7 @@ MUST_USE enum status cloud_sync_hello(struct cloud *cloud, const struct node_row
                                       bool new_nonce);
 /* Does what the node reported last still equal what holds for it? Its groups changed, say. */
 MUST_USE enum status cloud_sync_judge_report(struct cloud *cloud, const struct node_row *node);
-/* FRAME_STATE. */
+/* FRAME_STATE of the present connection. */
 MUST_USE enum status cloud_sync_state(struct cloud *cloud, const struct node_row *node,
                                       const struct state_report *report);
 /* The tracks and config part of an acknowledgement, and of a hello's reply. */

@@ -25,7 +25,7 @@ static enum status sums(struct evidence_store *store, struct config_sums *out)
 {
     struct statement *const row = sqlite_statement(store, SQL_CONFIG_SUMS);
     TRY(sqlite_first(row));
-    *out = (struct config_sums){column_u64(row, 0), column_u64(row, 1), column_u64(row, 2)};
+    *out = (struct config_sums){column_u64(row, 0), column_u64(row, 1)};
     return sqlite_done(row, ST_OK);
 }
 

@@ -45,7 +45,6 @@
 #define CONFIG_STATEMENT_MAP(X)                                                                    \
     X(SQL_CONFIG_SUMS,                                                                             \
       "SELECT (SELECT IFNULL(SUM(count), 0) FROM config_scope),"                                   \
-      " (SELECT IFNULL(MAX(id), 0) FROM config_history),"                                          \
       " (SELECT COUNT(*) FROM node_sync s JOIN node n ON n.id = s.node"                            \
       " WHERE s.config_differs <> 0 AND s.reported_ms <> 0 AND n.revoked = 0)")                    \
     X(SQL_NUMBER_GET, "SELECT value FROM config_number WHERE which = ?1")                          \

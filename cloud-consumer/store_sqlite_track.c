@@ -174,6 +174,24 @@ static enum status track_scan_rows(struct evidence_store *store, const struct tr
     }
 }
 
+static enum status served_get(struct evidence_store *store, int64_t node, struct track_served *out)
+{
+    struct statement *const row = sqlite_statement(store, SQL_TRACK_SERVED);
+    bind_i64(row, 1, node);
+    TRY(sqlite_first(row));
+    *out = (struct track_served){node, column_u64(row, 0), column_u64(row, 1)};
+    return sqlite_done(row, ST_OK);
+}
+
+static enum status served_put(struct evidence_store *store, const struct track_served *row)
+{
+    struct statement *const put = sqlite_statement(store, SQL_TRACK_SERVED_PUT);
+    bind_i64(put, 1, row->node);
+    bind_u64(put, 2, row->interest);
+    bind_i64(put, 3, (int64_t)row->mates);
+    return statement_run(put);
+}
+
 /* ---------------------------------------------------------------- archive */
 
 static enum status archive_add(struct evidence_store *store, const struct track_archive_row *row)
@@ -282,6 +300,8 @@ void sqlite_track_verbs(struct track_store_verbs *verbs)
         .save_archived = track_save_archived,
         .drop = track_drop,
         .scan = track_scan_rows,
+        .served_get = served_get,
+        .served_put = served_put,
         .archive_add = archive_add,
         .archive_get = archive_get,
         .archive_scan = archive_scan,

@@ -23,7 +23,9 @@
     "CREATE TABLE track_archive (id INTEGER PRIMARY KEY, track INTEGER NOT NULL,"                  \
     " previous INTEGER NOT NULL, node INTEGER NOT NULL, received_ms INTEGER NOT NULL,"             \
     " newest INTEGER NOT NULL, latitude_e7 INTEGER, longitude_e7 INTEGER, state BLOB NOT NULL);"   \
-    "CREATE INDEX track_archive_time ON track_archive (newest);"
+    "CREATE INDEX track_archive_time ON track_archive (newest);"                                   \
+    "CREATE TABLE track_served (node INTEGER PRIMARY KEY, interest INTEGER NOT NULL,"              \
+    " mates INTEGER NOT NULL);"
 
 #define TRACK_COLUMNS                                                                              \
     "id, name, bucket, change, newest, oldest, taught_by, hash, archived, state"
@@ -70,6 +72,8 @@
     X(SQL_TRACK_ARCHIVE_OLDEST,                                                                    \
       "SELECT id, track, received_ms FROM track_archive ORDER BY id LIMIT 1")                      \
     X(SQL_TRACK_ARCHIVE_DROP, "DELETE FROM track_archive WHERE id = ?1")                           \
+    X(SQL_TRACK_SERVED, "SELECT interest, mates FROM track_served WHERE node = ?1")                \
+    X(SQL_TRACK_SERVED_PUT, "INSERT OR REPLACE INTO track_served VALUES (?1, ?2, ?3)")             \
     X(SQL_TRACK_DROP_DEAD,                                                                         \
       "DELETE FROM track WHERE id = ?1 AND change = 0 AND archived = ?2")
 

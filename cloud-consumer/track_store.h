@@ -6,7 +6,7 @@
  * archive speaks of it.
  *
  * The archive holds each state that reached the cloud, as it came. Its rows are immutable; they go
- * only by age, and the store itself refuses to delete one that is not older than meta.archive_from_ms.
+ * only by age, and the store itself refuses to delete one received after meta.archive_from_ms.
  * Rows of one track are a chain, each naming the one before it, so that adding one writes at the
  * end of the table and nowhere else: an index by track would dirty a page for each track. */
 #ifndef HOLDFAST_CLOUD_CONSUMER_TRACK_STORE_H
@@ -52,6 +52,14 @@ struct track_archive_row {
     struct bytes state;
 };
 
+/* What the tracks that an edge acknowledged were chosen by: when its interest or its groups change,
+ * also while it is away, its cursor does not say any more what it has. */
+struct track_served {
+    int64_t node;
+    uint64_t interest;
+    uint64_t mates; /* hash of the nodes that share a group with it; 0 unless groups are meant */
+};
+
 /* In what order live rows are visited; all but IN_BUCKET begin behind a place. */
 enum track_order {
     TRACKS_BY_CHANGE, /* change > after */
@@ -94,6 +102,9 @@ struct track_store_verbs {
     /* ST_TAMPERED: a row cannot be read. */
     enum status (*scan)(struct evidence_store *store, const struct track_scan *scan,
                         track_visit *visit, void *context);
+
+    enum status (*served_get)(struct evidence_store *store, int64_t node, struct track_served *out);
+    enum status (*served_put)(struct evidence_store *store, const struct track_served *row);
 
     enum status (*archive_add)(struct evidence_store *store, const struct track_archive_row *row);
     enum status (*archive_get)(struct evidence_store *store, int64_t id, struct buf *state,

@@ -325,7 +325,7 @@ enum status cloud_tracks_batch(struct cloud *cloud, const struct node_row *node,
     const enum status read =
         track_msg_decode(cloud->unpacker, body, tracks->scratch, tracks->batch);
     if (read != ST_OK) return read == ST_TOO_LARGE ? ST_MALFORMED : read;
-    /* Without the node's state its numbers mean nothing; it sends again what is not acknowledged. */
+    /* Without the node's state its numbers mean nothing; it sends them again. */
     if (peer == NULL || !nonce_equal(&peer->nonce, &node->nonce)) return ST_OK;
     TRY(cloud_sync_load(cloud, node->id, &sync));
     if (sync.track_numbering != peer->numbering) return ST_OK;

@@ -1,10 +1,11 @@
 /* tracks.h - the cloud's tracks: archived as they come, joined, sent to the edges that want them.
  *
- * tracks.c        a batch: judge its stamps, archive each state, join it, owe the acknowledgement
- * tracks_down.c   what each edge lacks, by interest, one bounded window an edge
- * tracks_repair.c digests and ids of an edge that may differ
- * tracks_horizon.c what is older than the retention dies everywhere
- * tracks_report.c the operator's verbs */
+ * tracks.c          a batch: judge its stamps, archive each state, join it, owe the acknowledgement
+ * tracks_interest.c which tracks an edge wants, and that it begins anew when that changes
+ * tracks_down.c     what each edge lacks, one bounded window an edge
+ * tracks_repair.c   digests and ids of an edge that may differ
+ * tracks_horizon.c  what is older than the retention dies everywhere
+ * tracks_report.c   the operator's verbs */
 #ifndef HOLDFAST_CLOUD_CONSUMER_TRACKS_H
 #define HOLDFAST_CLOUD_CONSUMER_TRACKS_H
 

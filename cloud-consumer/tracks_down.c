@@ -13,8 +13,10 @@ struct track_peer *tracks_peer_of(struct cloud_tracks *tracks, int64_t node)
     return NULL;
 }
 
-void tracks_peer_restart(struct track_peer *peer)
+void tracks_peer_restart(const struct cloud_tracks *tracks, struct track_peer *peer)
 {
+    peer->anew = true;
+    peer->anew_to = tracks->meta.counter;
     peer->claimed = peer->scanned = 0;
     peer->flight_count = peer->flight_bytes = 0;
     peer->unclaimed = 0;
@@ -59,6 +61,7 @@ static void meet(struct cloud *cloud, const struct node_row *node,
         .name = node->name,
         .nonce = report->nonce,
         .interest = report->interest,
+        .numbering = report->numbering,
         .cursor = cursor,
         .claimed = cursor,
         .scanned = cursor,
@@ -68,7 +71,6 @@ static void meet(struct cloud *cloud, const struct node_row *node,
         .sent_mono_ns = cloud->now.mono_ns,
         .frame_bytes = TRACK_FRAME_BYTES_START,
     };
-    if (cloud->tracks->groups_known) tracks_judge_peer(cloud->tracks, peer);
 }
 
 /* The edge's pace: how long its oldest acknowledged frame was under way. */
@@ -109,24 +111,25 @@ enum status cloud_tracks_peer(struct cloud *cloud, const struct node_row *node,
                               const struct state_report *report)
 {
     struct cloud_tracks *const tracks = cloud->tracks;
-    struct track_peer *peer = tracks_peer_of(tracks, node->id);
     if (!nonce_equal(&node->nonce, &report->nonce)) return ST_OK;
+    TRY(tracks_learn_groups(cloud));
+    struct track_peer *peer = tracks_peer_of(tracks, node->id);
     if (peer == NULL) {
         if (tracks->peer_count == TRACK_PEERS_MAX) return ST_OK;
         tracks->peer_nodes[tracks->peer_count] = node->id;
         peer = &tracks->peers[tracks->peer_count++];
         meet(cloud, node, report, peer);
-    } else if (!nonce_equal(&peer->nonce, &report->nonce)) {
-        meet(cloud, node, report, peer);
-    } else {
-        take_cursor(cloud, peer, cursor_told(cloud, report));
-        if (peer->interest != report->interest) {
-            peer->interest = report->interest;
-            tracks_peer_restart(peer);
-        }
+        return tracks_judge_peer(cloud, peer);
     }
+    if (!nonce_equal(&peer->nonce, &report->nonce)) {
+        meet(cloud, node, report, peer);
+        return tracks_judge_peer(cloud, peer);
+    }
+    take_cursor(cloud, peer, cursor_told(cloud, report));
     peer->numbering = report->numbering;
-    return ST_OK;
+    if (peer->interest == report->interest) return ST_OK;
+    peer->interest = report->interest;
+    return tracks_judge_peer(cloud, peer);
 }
 
 /* ---------------------------------------------------------------- batches */
@@ -415,23 +418,25 @@ static uint64_t due_mono_ns(const struct track_peer *peer)
 
 static uint64_t stall_mono_ns(const struct track_peer *peer)
 {
-    if (peer->stalled || (peer->flight_count == 0 && peer->unclaimed == 0)) return UINT64_MAX;
-    return peer->progress_mono_ns + TRACK_STALL_MS * UINT64_C(1000000);
+    if (peer->flight_count == 0 && peer->unclaimed == 0) return UINT64_MAX;
+    const uint64_t ms = peer->stalled ? TRACK_STALL_LONG_MS : TRACK_STALL_MS;
+    return peer->progress_mono_ns + ms * 1000000;
 }
 
-/* Without progress all is sent again, once; then only the edge's word helps. */
+/* Without progress all is sent again, once; then only the edge's word helps, or a long time: what
+ * its clock could not take may be lawful by then. */
 static void check_progress(struct cloud *cloud, struct track_peer *peer)
 {
     if (cloud->now.mono_ns < stall_mono_ns(peer)) return;
     peer->progress_mono_ns = cloud->now.mono_ns;
-    if (peer->flight_count ==
-        0) { /* they claimed nothing: what they held comes again by its turn */
+    if (peer->flight_count == 0) { /* they claimed nothing: what they held comes by its turn */
         peer->unclaimed = 0;
         peer->active_pass = false;
-    } else if (peer->retried) {
+    } else if (peer->retried && !peer->stalled) {
         peer->stalled = true;
     } else {
         peer->retried = true;
+        peer->stalled = false;
         go_back(peer, peer->flights[0].from);
     }
 }
@@ -440,6 +445,8 @@ static enum status peer_turn(struct cloud *cloud, struct effects *effects, struc
                              bool *sent)
 {
     check_progress(cloud, peer);
+    if (peer->anew && peer->scanned >= peer->anew_to && peer->flight_count == 0)
+        TRY(tracks_note_served(cloud, peer));
     if (!lacks(cloud, peer) || !tracks_peer_has_room(peer)) return ST_OK;
     if (cloud->now.mono_ns < due_mono_ns(peer)) return ST_OK;
     if (peer->active_pass) {
@@ -479,7 +486,7 @@ static void check_store(struct cloud *cloud)
     for (size_t i = 0; i < tracks->peer_count; i++) {
         tracks->peers[i].cursor = 0;
         tracks->peers[i].own_after = tracks->meta.counter;
-        tracks_peer_restart(&tracks->peers[i]);
+        tracks_peer_restart(tracks, &tracks->peers[i]);
     }
 }
 

@@ -9,31 +9,29 @@
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 
-static uint64_t step_ms(const struct cloud *cloud)
+static int64_t step_ms(const struct cloud *cloud)
 {
-    const uint64_t step = (uint64_t)cloud->settings.track_retention_s * 10; /* a hundredth */
+    const int64_t step = (int64_t)cloud->settings.track_retention_s * 10; /* a hundredth */
     return step > 1000 ? step : 1000;
 }
 
 static void raise_horizon(struct cloud *cloud)
 {
     struct cloud_tracks *const tracks = cloud->tracks;
+    const int64_t step = step_ms(cloud);
     const int64_t target_ms =
         cloud_wall_ms(cloud) - (int64_t)cloud->settings.track_retention_s * 1000;
-    const uint64_t least_ms = (tracks->meta.horizon >> 16) + step_ms(cloud);
-    uint64_t wait_ms = step_ms(cloud);
-    if (target_ms > (int64_t)least_ms && target_ms <= hlc_ms(HLC_STAMP_MAX)) {
+    if (target_ms > hlc_ms(tracks->meta.horizon) + step && target_ms <= hlc_ms(HLC_STAMP_MAX)) {
         tracks->meta.horizon = (uint64_t)target_ms << 16;
         tracks->meta_changed = true;
         tracks->sweeping = tracks->meta.count > 0;
         tracks->sweep_after = 0;
-        trace_line(&cloud->port->trace, TRACE_INFO,
-                   "the tracks' horizon is %llu ms, what is older is dead",
-                   (unsigned long long)target_ms);
-    } else if (target_ms > 0 && least_ms - (uint64_t)target_ms < wait_ms) {
-        wait_ms = least_ms - (uint64_t)target_ms + 1;
+        trace_line(&cloud->port->trace, TRACE_DEBUG,
+                   "the tracks' horizon is %lld ms, what is older is dead", (long long)target_ms);
     }
-    tracks->horizon_mono_ns = cloud->now.mono_ns + wait_ms * 1000000;
+    int64_t wait_ms = hlc_ms(tracks->meta.horizon) + step + 1 - target_ms;
+    if (wait_ms < 1 || wait_ms > step + 1) wait_ms = step + 1;
+    tracks->horizon_mono_ns = cloud->now.mono_ns + (uint64_t)wait_ms * 1000000;
 }
 
 /* ------------------------------------------------------------------ sweep */

@@ -49,16 +49,41 @@ static uint64_t mates_of(const struct cloud_tracks *tracks, const struct track_p
     return hash;
 }
 
-void tracks_judge_peer(const struct cloud_tracks *tracks, struct track_peer *peer)
+static struct track_served served_by(const struct track_peer *peer)
 {
+    const bool by_groups = peer->interest == INTEREST_GROUPS;
+    return (struct track_served){
+        .node = peer->node,
+        .interest = (uint64_t)peer->interest,
+        .mates = by_groups ? peer->mates : 0,
+    };
+}
+
+enum status tracks_judge_peer(struct cloud *cloud, struct track_peer *peer)
+{
+    const struct cloud_tracks *const tracks = cloud->tracks;
     const struct track_member *const member = member_of(tracks, &peer->name);
-    const uint64_t before = peer->mates;
+    struct track_served before;
     memset(peer->groups, 0, sizeof peer->groups);
     if (member != NULL) memcpy(peer->groups, member->groups, sizeof peer->groups);
     peer->mates = mates_of(tracks, peer);
-    /* Tracks of its new mates may lie far behind its cursor. */
-    if (before != 0 && before != peer->mates && peer->interest == INTEREST_GROUPS)
-        tracks_peer_restart(peer);
+    const struct track_served now = served_by(peer);
+    const enum status found = TRACKS(cloud, served_get, peer->node, &before);
+    if (found == ST_OK && before.interest == now.interest && before.mates == now.mates)
+        return ST_OK;
+    if (found != ST_OK && found != ST_NOT_FOUND) return found;
+    /* Nobody who wants nothing has a pass to end. */
+    if (found == ST_NOT_FOUND || peer->interest == INTEREST_NONE)
+        return TRACKS(cloud, served_put, &now);
+    tracks_peer_restart(tracks, peer);
+    return ST_OK;
+}
+
+enum status tracks_note_served(struct cloud *cloud, struct track_peer *peer)
+{
+    const struct track_served now = served_by(peer);
+    peer->anew = false;
+    return TRACKS(cloud, served_put, &now);
 }
 
 static enum status learn_member(struct cloud *cloud, int64_t node, const struct node_name *name)
@@ -97,7 +122,7 @@ enum status tracks_learn_groups(struct cloud *cloud)
     tracks->groups_known = true;
     qsort(tracks->members, tracks->member_count, sizeof tracks->members[0], compare_members);
     for (size_t i = 0; i < tracks->peer_count; i++)
-        tracks_judge_peer(tracks, &tracks->peers[i]);
+        TRY(tracks_judge_peer(cloud, &tracks->peers[i]));
     return ST_OK;
 }
 

@@ -1,5 +1,5 @@
-/* tracks_repair.c - an edge asks where its tracks and ours differ: sums over buckets first, then the
- * names and hashes of those buckets, then the tracks themselves.
+/* tracks_repair.c - an edge asks where its tracks and ours differ: sums over buckets first, then
+ * the names and hashes of those buckets, then the tracks themselves.
  *
  * What an edge's whole sum over all tracks is compared with is kept up to date and costs nothing; a
  * sum by interest or age is taken row by row, in slices. Tables here are bounded, and what does not
@@ -180,9 +180,9 @@ enum status cloud_tracks_ids(struct cloud *cloud, const struct node_row *node, s
     struct track_ids *const ids = tracks->ids;
     TRY(track_ids_decode(cloud->unpacker, body, ids));
     if (!node->has_nonce || !nonce_equal(&ids->nonce, &node->nonce)) return ST_OK;
+    TRY(tracks_learn_groups(cloud));
     const struct track_peer *const peer = tracks_peer_of(tracks, node->id);
     if (peer == NULL || peer->interest == INTEREST_NONE) return ST_OK;
-    TRY(tracks_learn_groups(cloud));
     struct ids_walk walk = {.tracks = tracks, .peer = peer};
     const struct track_scan from = {.order = TRACKS_IN_BUCKET,
                                     .bucket = ids->bucket,

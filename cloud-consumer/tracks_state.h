@@ -15,7 +15,8 @@ enum {
     TRACK_PEERS_MAX = ROSTER_NODES_MAX,
     TRACK_FLIGHTS_MAX = 4, /* frames to one edge that it has not acknowledged */
     TRACK_FLIGHT_BYTES_MAX = 256 * 1024,
-    TRACK_STALL_MS = 10000,  /* without progress: send again, once */
+    TRACK_STALL_MS = 10000,       /* without progress: send again, once, */
+    TRACK_STALL_LONG_MS = 300000, /* and then so much later */
     TRACK_PAUSE_MS = 100,    /* between small frames to one edge, so that many changes share one */
     TRACK_PASSED_MAX = 1024, /* changes passed over in silence before an empty frame claims them, */
     TRACK_PASSED_MS = 30000, /* or so long after the last frame */
@@ -49,8 +50,8 @@ struct track_flight {
 
 /*  Frames to an edge follow the change numbers. `cursor` is what it acknowledged, `claimed` the end
  *  of the last frame, `scanned` how far rows were considered: those between the two need not be
- *  sent to it and go with the next frame's claim.  cursor <= claimed <= scanned, but for a pass that
- *  begins anew, when cursor may be anywhere. */
+ *  sent to it and go with the next frame's claim.  cursor <= claimed <= scanned, but for a pass
+ *  anew, when cursor may be anywhere. */
 struct track_peer {
     int64_t node;
     struct node_name name;
@@ -61,7 +62,7 @@ struct track_peer {
     uint64_t own_after; /* what it taught us up to here it may have lost: send that too */
     bool fresh;         /* nothing was sent yet */
     bool more;          /* the last frame was full */
-    /* With a large backlog the active tracks go first, newest first, in frames that claim nothing. */
+    /* With a large backlog the active tracks go first, the newest ahead, and claim nothing. */
     bool active_pass;
     uint64_t active_newest;
     int64_t active_id;
@@ -74,6 +75,8 @@ struct track_peer {
     size_t frame_bytes;
     uint64_t groups[GROUP_WORDS];
     uint64_t mates; /* hash of the names that share a group with it */
+    bool anew;      /* its cursor says nothing until all changes up to anew_to were considered */
+    uint64_t anew_to;
 };
 
 struct track_member {
@@ -156,15 +159,18 @@ MUST_USE enum status tracks_save_meta(struct cloud *cloud);
 
 /* tracks_interest.c */
 MUST_USE enum status tracks_learn_groups(struct cloud *cloud);
-/* Finds the peer's groups, once they are known; a peer with other mates than before starts anew. */
-void tracks_judge_peer(const struct cloud_tracks *tracks, struct track_peer *peer);
+/* Finds the peer's groups, once they are known, and whether its cursor means what it did: else it
+ * starts anew. */
+MUST_USE enum status tracks_judge_peer(struct cloud *cloud, struct track_peer *peer);
+/* The pass anew is through: remembers what it was chosen by. */
+MUST_USE enum status tracks_note_served(struct cloud *cloud, struct track_peer *peer);
 bool tracks_wanted(const struct cloud_tracks *tracks, const struct track_peer *peer,
                    const struct track *track);
 
 /* tracks_down.c */
 struct track_peer *tracks_peer_of(struct cloud_tracks *tracks, int64_t node);
 /* A whole new pass over all tracks. */
-void tracks_peer_restart(struct track_peer *peer);
+void tracks_peer_restart(const struct cloud_tracks *tracks, struct track_peer *peer);
 bool tracks_peer_has_room(const struct track_peer *peer);
 bool tracks_may_send(const struct cloud *cloud, const struct effects *effects);
 /* Begins a batch; the stamps of all stored tracks fit it. */

@@ -401,5 +401,6 @@ enum status apply_message(struct edge *edge, const struct mqtt_message *message,
         return ST_OK;
     }
     edge->session.heard_mono_ns = edge->now.mono_ns;
+    edge->clock.cloud_stamp = envelope.hlc;
     return dispatch(edge, &envelope, &topic, body, message, effects);
 }

@@ -102,17 +102,27 @@ enum status clock_tick(struct edge *edge)
 
 /* ---- Stamps ---------------------------------------------------------------------------------- */
 
+/* Stamps that were received must not be ahead of the clock after a restart either. */
+static enum status save_limit(struct edge *edge)
+{
+    if (!hlc_limit_due(&edge->hlc)) return ST_OK;
+    return edge_meta_set_u64(edge, META_HLC_LIMIT, hlc_raise_limit(&edge->hlc));
+}
+
 bool clock_is_lawful(const struct edge *edge, uint64_t stamp)
 {
     struct hlc probe = edge->hlc;
-    const uint64_t eps = edge->clock.known ? eps_ms(edge) : UINT64_MAX;
+    /* The cloud has judged it by its own clock, which may rightly be HLC_EPS_MAX_MS ahead of its
+     * time: it counts on from the stamps it admitted. */
+    const uint64_t eps = edge->clock.known ? eps_ms(edge) + HLC_EPS_MAX_MS : UINT64_MAX;
     return hlc_receive(&probe, clock_wall_ms(edge), eps, stamp) == ST_OK;
 }
 
 enum status clock_receive(struct edge *edge, uint64_t stamp)
 {
     if (!clock_is_lawful(edge, stamp)) return ST_FUTURE;
-    return hlc_receive(&edge->hlc, 0, UINT64_MAX, stamp);
+    TRY(hlc_receive(&edge->hlc, 0, UINT64_MAX, stamp));
+    return save_limit(edge);
 }
 
 /* The boot count that entries of this boot carry, also before its BOOT entry is written. */
@@ -138,8 +148,7 @@ enum status clock_stamp_again(struct edge *edge, const struct done_at *when, uin
     *stamp = hlc_now(&again, done_ms);
     if (*stamp <= edge->hlc.last) return ST_OK;
     edge->hlc.last = *stamp;
-    if (!hlc_limit_due(&edge->hlc)) return ST_OK;
-    return edge_meta_set_u64(edge, META_HLC_LIMIT, hlc_raise_limit(&edge->hlc));
+    return save_limit(edge);
 }
 
 /* ---- The cloud's word ------------------------------------------------------------------------ */
@@ -168,8 +177,21 @@ static uint64_t stamp_of_ms(int64_t ms)
     return ((uint64_t)ms > stamp_ms_max ? stamp_ms_max : (uint64_t)ms) << 16;
 }
 
-/* ahead_of_ms: the greatest time that the cloud may have by now, and that its admitted stamps have;
- * what the clock has given out beyond that, by more than eps, was wrong. */
+/* Stamps of our clock up to here can be right: the cloud's time by now, the stamps of ours that it
+ * admitted, and those of others that it passed on. Its own clock is not below any of these; that one
+ * is believed as far as stamps that it may take can have carried it. */
+static int64_t lawful_ms(const struct edge *edge, int64_t cloud_ms, uint64_t round_trip_ms)
+{
+    const struct clock *clock = &edge->clock;
+    int64_t most_ms = cloud_ms + (int64_t)round_trip_ms;
+    const int64_t passed_on_ms = hlc_ms(clock->cloud_stamp);
+    const bool sane = passed_on_ms <= most_ms + 2 * HLC_EPS_MAX_MS;
+    if (sane && passed_on_ms > most_ms) most_ms = passed_on_ms;
+    if (hlc_ms(clock->admitted) > most_ms) most_ms = hlc_ms(clock->admitted);
+    return most_ms;
+}
+
+/* ahead_of_ms: what the clock has given out beyond it was wrong. */
 static enum status heal(struct edge *edge, int64_t measured_ms, uint64_t admitted,
                         int64_t ahead_of_ms)
 {
@@ -217,9 +239,8 @@ enum status clock_heard(struct edge *edge, int64_t cloud_ms, uint64_t sent_mono_
     const uint64_t eps = eps_ms(edge);
     const int64_t measured_ms = cloud_ms + (int64_t)(round_trip_ms / 2);
     TRY(set_offset(edge, measured_ms, round_trip_ms));
-    int64_t ahead_of_ms = cloud_ms + (int64_t)round_trip_ms;
-    if (ahead_of_ms < hlc_ms(admitted)) ahead_of_ms = hlc_ms(admitted);
-    return heal(edge, measured_ms, admitted, ahead_of_ms + (int64_t)eps);
+    const int64_t ahead_of_ms = lawful_ms(edge, cloud_ms, round_trip_ms) + (int64_t)eps;
+    return heal(edge, measured_ms, admitted, ahead_of_ms);
 }
 
 /* ---- The operator's view --------------------------------------------------------------------- */

@@ -7,7 +7,8 @@
  * known, stamps only count on (last + 1), and no stamp from the cloud is called future.
  *
  * The cloud's time is believed only in frames that echo this connection's nonce. When the clock
- * turns out to have been wrong by more than eps:
+ * turns out to have been wrong by more than eps (and by more than stamps that the cloud has taken
+ * from others and passed on):
  *   ahead   the evidence log ends with CLOCK and CLOSE, the clock goes back to
  *           max(cloud's time, greatest stamp the cloud has admitted), a new log begins, and all
  *           own stamps above that, of config writes and tracks, are given anew (design 3.5 a-d)
@@ -35,6 +36,7 @@ struct clock {
     int64_t seen_difference_ns;    /* wall_ns - mono_ns at the last step */
     uint64_t unknown_above; /* stamps above were given while no time was known; UINT64_MAX: none
                                   * were. Durable */
+    uint64_t cloud_stamp;   /* of the cloud's frame at hand, not below anything it has taken */
     uint64_t admitted;      /* greatest own stamp that the cloud took, as it said last */
     uint64_t heal_count;    /* since the start of this process */
 };
@@ -57,7 +59,8 @@ MUST_USE enum status clock_open(struct edge *edge);
 MUST_USE enum status clock_tick(struct edge *edge);
 /* Corrected unix milliseconds; when no time is known the least value that hlc_now takes (0). */
 int64_t clock_wall_ms(const struct edge *edge);
-/* Takes notice of a stamp in a frame of the cloud's. Errors: ST_FUTURE. */
+/* Takes notice of a stamp that the cloud has taken. It allows a node that was long away more than
+ * our own eps, up to HLC_EPS_MAX_MS, so this does too. Errors: ST_FUTURE. */
 MUST_USE enum status clock_receive(struct edge *edge, uint64_t stamp);
 struct done_at clock_done_at(const struct edge *edge);
 /* The stamp for something done then that shall be stamped anew: as near as can be told to when it
@@ -65,11 +68,12 @@ struct done_at clock_done_at(const struct edge *edge);
  * remembered by the clock like any other. */
 MUST_USE enum status clock_stamp_again(struct edge *edge, const struct done_at *when,
                                        uint64_t floor, uint64_t *stamp);
-/* Is this stamp one that a right clock could have given by now? */
+/* Would clock_receive take it? */
 bool clock_is_lawful(const struct edge *edge, uint64_t stamp);
 /* The cloud's fresh word: cloud_ms was its clock after sent_mono_ns of ours; admitted is the
- * greatest stamp of ours that it took. Sets the offset and heals when it must. A cloud that does
- * not know the time itself (before CLOCK_EARLIEST_MS) is not believed. */
+ * greatest stamp of ours that it took. clock.cloud_stamp is that of the frame that says so. Sets the
+ * offset and heals when it must. A cloud that does not know the time itself (before
+ * CLOCK_EARLIEST_MS) is not believed. */
 MUST_USE enum status clock_heard(struct edge *edge, int64_t cloud_ms, uint64_t sent_mono_ns,
                                  uint64_t admitted);
 /* The verb "clock": one RECORD. */

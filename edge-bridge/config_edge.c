@@ -87,7 +87,7 @@ enum status config_edge_open(struct edge *edge)
     config->memory_two = buf_of(malloc(FRAME_SIZE_MAX), FRAME_SIZE_MAX);
     config->packed = malloc(BODY_SIZE_MAX);
     config->have = malloc(sizeof(*config->have));
-    config->roster = malloc(sizeof(*config->roster));
+    config->roster = calloc(1, sizeof(*config->roster));
     if (config->memory.data == NULL || config->memory_two.data == NULL || config->packed == NULL ||
         config->have == NULL || config->roster == NULL)
         return ST_NO_MEMORY;
@@ -205,6 +205,7 @@ enum status config_roster(struct edge *edge, struct bytes body, struct effects *
 {
     struct config_edge *config = &edge->config;
     if (roster_msg_decode(edge->unpacker, body, config->roster) != ST_OK) {
+        config->roster->version = 0;
         edge->counters.frames_forged++;
         return ST_OK;
     }

@@ -47,12 +47,12 @@ struct config_edge {
     struct config_writes_writer writes;
     void *packed; /* its scratch, BODY_SIZE_MAX */
     struct config_have *have;
-    struct roster *roster;   /* scratch */
+    struct roster *roster;   /* the last one heard; the one that counts when its version is this: */
     uint64_t roster_version; /* durable, as are the groups */
     size_t group_count;
     struct level_name groups[NODE_GROUPS_MAX]; /* ascending */
 
-    uint64_t sent;              /* operation up to which writes were framed */
+    uint64_t sent;              /* last operation of the frame on its way; 0: none is */
     struct config_summary told; /* by the cloud: what holds for this node */
     bool compare_due;           /* told is to be compared when the retained messages have come in */
     uint64_t heard_mono_ns;     /* when the last register came, or told */

@@ -22,12 +22,14 @@ void config_lane_start(struct edge *edge)
 
 /* ---- Framing --------------------------------------------------------------------------------- */
 
+/* From the oldest one that is not judged: the cloud tells only up to which number it has judged, so
+ * a frame that it gets must hold all that is not judged below its last one. */
 static enum status collect_writes(struct edge *edge, uint64_t *first)
 {
     struct config_edge *config = &edge->config;
     const size_t size_max = outbox_frame_bytes(edge);
     struct config_write_row row;
-    uint64_t after = config->sent;
+    uint64_t after = 0;
     enum status more;
     config_writes_begin(&config->writes, config->packed, BODY_SIZE_MAX);
     while ((more = config_write_next(edge, CONFIG_WRITES_UNJUDGED, after, &config->memory, &row)) ==
@@ -76,10 +78,13 @@ enum status config_lane_next(struct edge *edge, struct effects *effects, bool *s
     return *sent ? ST_OK : config_repair_next(edge, effects, sent);
 }
 
+/* One frame at a time: for the same reason, the next one waits until this one is judged. */
 bool config_lane_ready(const struct edge *edge)
 {
-    return edge->config_store.pending > edge->config_store.future &&
-           edge->config.sent < edge->config_store.last_operation;
+    const struct config_store *store = &edge->config_store;
+    const uint64_t sent = edge->config.sent;
+    const bool waits = sent != 0 && sent > store->judged;
+    return !waits && store->pending > store->future && sent < store->last_operation;
 }
 
 uint64_t config_wakeup(const struct edge *edge)
@@ -170,7 +175,7 @@ enum status config_lane_acked(struct edge *edge, const struct ack *ack, bool ado
                               struct effects *effects)
 {
     struct config_store *store = &edge->config_store;
-    if (adopted) edge->config.store_is_new = true;
+    if (adopted && store->register_count > 0) edge->config.store_is_new = true;
     if (!ack->has_config || ack->config_incarnation != store->incarnation) return ST_OK;
     if (ack->config_judged > store->last_operation) return config_lane_restored(edge);
     if (ack->config_judged <= store->judged) return ST_OK;
@@ -222,10 +227,14 @@ enum status config_restamp(struct edge *edge, uint64_t above)
         /* What follows a write that gets a new number must get one too, or it would be judged
          * before it. */
         if (row.refused && row.entry.reg.hlc <= above) above = row.entry.reg.hlc - 1;
-        if (row.entry.reg.hlc <= above) continue;
+        if (row.entry.reg.hlc <= above) {
+            if (floor < row.entry.reg.hlc) floor = row.entry.reg.hlc;
+            continue;
+        }
         TRY(restamp_one(edge, &row, &floor));
     }
     if (more != ST_OK && more != ST_NOT_FOUND) return more;
+    config->sent = 0; /* what is on its way holds old numbers */
     config_local_sweep(edge);
     return ST_OK;
 }

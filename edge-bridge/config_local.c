@@ -18,27 +18,36 @@ _Static_assert(VALUE_MESSAGE_SIZE_MAX < EFFECTS_STEP_ARENA_MAX / 2, "a step may 
 
 /* ---- Writes ---------------------------------------------------------------------------------- */
 
-/* The greatest register of this key that is known here; the new write must come after it. */
-static enum status stamp_after(struct edge *edge, const struct config_key *key,
-                               struct config_write_row *row, struct buf *reason)
+/* The new write must come after all that is known here of its register: what the cloud published,
+ * and our own writes that wait. */
+static enum status stamp_after(struct edge *edge, struct config_write_row *row, struct buf *reason)
 {
-    struct config_register *reg = &row->entry.reg;
+    struct config_edge *config = &edge->config;
+    const struct config_key *key = &row->entry.key;
     struct config_counted known;
-    const enum status found = config_count_in_scope(edge, key, &edge->config.memory, &known);
-    if (found != ST_OK && found != ST_NOT_FOUND) return found;
+    struct config_register seen;
+    bool framed;
+    enum status found = config_count_in_scope(edge, key, &config->memory, &known);
     if (found == ST_OK) {
-        reg->epoch = known.reg.epoch;
-        row->base = known.reg.hlc;
-        if (known.reg.hlc > edge->hlc.last && clock_receive(edge, known.reg.hlc) != ST_OK) {
+        row->entry.reg.epoch = known.reg.epoch;
+        found = config_store_get(edge, key, &config->memory, &seen, &framed);
+    }
+    if (found == ST_OK) {
+        row->base = seen.hlc;
+        /* What the clock has passed was judged when it came: a clock that is behind now must not
+         * keep the node from writing. */
+        if (seen.hlc > edge->hlc.last && clock_receive(edge, seen.hlc) != ST_OK) {
             buf_put_text(reason,
                          "what is there is stamped in the future, and only an administrator "
                          "can overrule it by raising the epoch");
             return ST_FUTURE;
         }
+    } else if (found != ST_NOT_FOUND) {
+        return found;
     }
     row->done = clock_done_at(edge);
     row->time_known = edge->clock.known;
-    return edge_stamp(edge, &reg->hlc);
+    return edge_stamp(edge, &row->entry.reg.hlc);
 }
 
 enum status config_local_write(struct edge *edge, const struct config_key *key,
@@ -57,7 +66,7 @@ enum status config_local_write(struct edge *edge, const struct config_key *key,
         .entry = {.key = *key, .reg = {.node = edge->node, .value = *value}},
     };
     row.entry.reg.deleted = value->type == CONFIG_NONE;
-    TRY(stamp_after(edge, key, &row, reason));
+    TRY(stamp_after(edge, &row, reason));
     uint64_t operation;
     const enum status added = config_write_add(edge, &row, &operation);
     if (added == ST_FULL) buf_put_text(reason, "too many writes wait for the cloud");
@@ -103,6 +112,9 @@ enum status config_message(struct edge *edge, const struct mqtt_message *message
     config->memory_two.size = 0;
     enum status verdict = topic_parse(edge->root, message->topic, &topic);
     if (verdict == ST_OK) verdict = level_name_from(topic.name, &key.name);
+    if (verdict != ST_OK)
+        buf_put_text(&reason, "the topic names no key: 1 to 64 letters, digits, dots, dashes and "
+                              "underscores");
     if (verdict == ST_OK)
         verdict = config_set_read(message->payload, &config->memory_two, &set, &reason);
     if (verdict == ST_OK) {
@@ -171,7 +183,8 @@ static enum status refresh(struct edge *edge, const struct level_name *name, boo
     if (known != ST_OK && known != ST_NOT_FOUND) return known;
     struct buf payload = effects_space(effects, VALUE_MESSAGE_SIZE_MAX);
     if (found == ST_NOT_FOUND) {
-        if (known == ST_NOT_FOUND) return ST_OK;
+        /* A broker that comes back from an older save may have it again. */
+        if (known == ST_NOT_FOUND && !in_any_case) return ST_OK;
         TRY(config_published_remove(edge, name));
     } else {
         put_value(name, &counted, &payload);

@@ -32,7 +32,7 @@ enum {
 struct config_write_row {
     uint64_t operation;
     struct config_entry entry; /* content in the reader's memory */
-    uint64_t base;             /* greatest stamp of its register that the write has seen; 0: none */
+    uint64_t base;             /* stamp of the register that the write has seen; 0: none */
     bool time_known;           /* its stamp tells when it was made */
     struct done_at done;
     bool refused;

@@ -295,6 +295,13 @@ void edge_close(struct edge *edge)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
+static bool topic_begins(struct bytes topic, const char *text)
+{
+    const struct bytes start = bytes_of_text(text);
+    return topic.size >= start.size && bytes_equal(bytes_of(topic.data, start.size), start);
+}
+
+/* A topic with a bad name still goes to those who know how its publisher wants to be answered. */
 static enum status on_message(struct edge *edge, const struct event *event, struct effects *effects)
 {
     struct topic_parts topic;
@@ -303,6 +310,10 @@ static enum status on_message(struct edge *edge, const struct event *event, stru
         if (topic.id == TOPIC_LOCAL_TRACK) return tracks_message(edge, &event->message, effects);
         if (topic.id == TOPIC_LOCAL_CONFIG_SET)
             return config_message(edge, &event->message, effects);
+    } else if (topic_begins(event->message.topic, "local/track/")) {
+        return tracks_message(edge, &event->message, effects);
+    } else if (topic_begins(event->message.topic, "local/config/")) {
+        return config_message(edge, &event->message, effects);
     }
     return intake_message(edge, &event->message, effects);
 }

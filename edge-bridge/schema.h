@@ -19,7 +19,7 @@
  *   config_register  what the cloud published, joined: canonical bytes, their hash for digests, and
  *                the cloud's own signed frame where there is one
  *   config_write local writes that the cloud has not taken; reason 0, or enum write_refusal; base is
- *                the greatest stamp that the write has seen of its register
+ *                the stamp of the register that the write has seen
  *   config_published  keys that stand retained on the local broker, with a hash of what was said */
 #ifndef HOLDFAST_EDGE_BRIDGE_SCHEMA_H
 #define HOLDFAST_EDGE_BRIDGE_SCHEMA_H
@@ -41,6 +41,7 @@ enum meta_key {
     META_TRACK_HORIZON = 24,
     META_TRACK_EVICTED = 25,  /* greatest newest stamp of an evicted track */
     META_TRACK_GIVEN_UP = 26, /* tracks evicted before the cloud had them */
+    META_TRACK_INTEREST = 28, /* enum track_interest, at the last start */
     META_TRACK_DOWN = 27,     /* blob 24: store id and cursor of the cloud's change numbers */
 
     META_CLOCK = 40,              /* blob 32: boot id, monotonic nanoseconds, and the time then */

@@ -122,6 +122,8 @@ enum status session_hello(struct edge *edge, struct effects *effects)
     hello->mono_ms = edge->now.mono_ns / NS_PER_MS;
     edge->session.hello_waits = true;
     edge->session.hello_mono_ns = edge->now.mono_ns;
+    edge->session.hello_quiet_ns =
+        (HELLO_QUIET_MS / 2 + rng_below(&edge->rng, HELLO_QUIET_MS)) * NS_PER_MS;
     TRY(evidence_log_flush(edge));
     const enum status found = evidence_log_checkpoint(edge, &hello->newest);
     if (found != ST_OK && found != ST_NOT_FOUND) return found;

@@ -17,7 +17,11 @@ struct edge;
 
 enum link_phase { LINK_OFFLINE, LINK_CONNECTING, LINK_ONLINE };
 
-enum { SESSION_REASON_SIZE = 160 };
+enum {
+    SESSION_REASON_SIZE = 160,
+    HELLO_QUIET_MS =
+        5 * 60 * 1000, /* a hello about so often, by chance from half to one and a half */
+};
 
 struct link_state {
     bool wanted;
@@ -31,13 +35,14 @@ struct link_state {
 
 struct session {
     struct link_state links[LINK_COUNT];
-    struct nonce nonce;     /* of the cloud connection */
-    bool cloud_known;       /* cloud/status was heard */
-    bool cloud_online;      /* and what it said: a hint */
-    bool hello_waits;       /* no reply to the newest hello yet */
-    uint64_t hello_mono_ns; /* when it was said */
-    uint64_t heard_mono_ns; /* last frame proved to be the cloud's; 0: none yet */
-    uint64_t ack_mono_ns;   /* last acknowledgement accepted */
+    struct nonce nonce;      /* of the cloud connection */
+    bool cloud_known;        /* cloud/status was heard */
+    bool cloud_online;       /* and what it said: a hint */
+    bool hello_waits;        /* no reply to the newest hello yet */
+    uint64_t hello_mono_ns;  /* when it was said */
+    uint64_t hello_quiet_ns; /* on a quiet connection the next one is said so long after it */
+    uint64_t heard_mono_ns;  /* last frame proved to be the cloud's; 0: none yet */
+    uint64_t ack_mono_ns;    /* last acknowledgement accepted */
     bool lanes_open; /* the hello was answered, so our clock was checked: tracks and config go */
 };
 

@@ -26,6 +26,21 @@ static enum status load_down(struct edge *edge)
     return lane->down_cursor <= PACK_SEQUENCE_MAX ? ST_OK : ST_CORRUPT;
 }
 
+/* What another interest kept from us, the claims passed over: all of it is to come again. */
+static enum status check_interest(struct edge *edge)
+{
+    struct track_lane *lane = &edge->track_lane;
+    uint64_t before;
+    const enum status found = edge_meta_get_u64(edge, META_TRACK_INTEREST, &before);
+    if (found != ST_OK && found != ST_NOT_FOUND) return found;
+    if (found == ST_OK && before == edge->settings.interest) return ST_OK;
+    if (found == ST_OK && lane->has_down) {
+        lane->down_cursor = 0;
+        TRY(track_lane_save_down(edge));
+    }
+    return edge_meta_set_u64(edge, META_TRACK_INTEREST, edge->settings.interest);
+}
+
 enum status track_lane_save_down(struct edge *edge)
 {
     const struct track_lane *lane = &edge->track_lane;
@@ -50,7 +65,8 @@ enum status track_lane_open(struct edge *edge)
     lane->repair_mono_ns =
         edge->now.mono_ns + period_ns / 2 + rng_below(&edge->rng, period_ns / 2 + 1);
     track_lane_rewind(edge);
-    return load_down(edge);
+    TRY(load_down(edge));
+    return check_interest(edge);
 }
 
 void track_lane_close(struct edge *edge)

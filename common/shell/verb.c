@@ -85,41 +85,50 @@ static struct verb_argument *argument_of(struct asking *asking, const char *name
     return NULL;
 }
 
-/* The last word of an END is "after=NAME" when a list goes on. False: that was all, or all that was
- * wanted. */
-static bool goes_on(struct asking *asking)
+/* What follows "after=" in the last word of an END; empty when the list is at its end. */
+static struct bytes after_of(const struct control_reply *reply)
 {
     static const char mark[] = "after=";
     const size_t mark_size = sizeof mark - 1;
-    const struct bytes words = asking->reply->message;
+    const struct bytes words = reply->message;
     size_t start = words.size;
     while (start > 0 && words.data[start - 1] != ' ')
         start--;
     const struct bytes last = bytes_from(words, start);
-    if (last.size <= mark_size || last.size - mark_size >= sizeof asking->after ||
-        memcmp(last.data, mark, mark_size) != 0 || argument_of(asking, "limit") != NULL)
+    const bool is_mark = last.size > mark_size && last.size - mark_size < NAME_SIZE_MAX &&
+                         memcmp(last.data, mark, mark_size) == 0;
+    return is_mark ? bytes_from(last, mark_size) : BYTES_EMPTY;
+}
+
+/* False: that was all, or all that was wanted. */
+static bool goes_on(struct asking *asking)
+{
+    const struct bytes after = after_of(asking->reply);
+    if (after.size == 0) return false;
+    if (argument_of(asking, "limit") != NULL) {
+        render_note(asking->render, asking->reply->message);
         return false;
+    }
     struct verb_argument *argument = argument_of(asking, "after");
     if (argument == NULL) {
-        if (asking->argument_count == VERB_ARGUMENTS_MAX) return false;
+        INVARIANT(asking->argument_count < VERB_ARGUMENTS_MAX);
         argument = &asking->arguments[asking->argument_count++];
         argument->name = bytes_of_text("after");
     }
-    memcpy(asking->after, last.data + mark_size, last.size - mark_size);
-    argument->value = bytes_of(asking->after, last.size - mark_size);
+    memcpy(asking->after, after.data, after.size);
+    argument->value = bytes_of(asking->after, after.size);
     return true;
 }
 
 static enum status ask_all(struct asking *asking)
 {
     const struct verb_request *request = asking->request;
-    INVARIANT(request->argument_count <= VERB_ARGUMENTS_MAX);
+    INVARIANT(request->argument_count < VERB_ARGUMENTS_MAX);
     for (size_t i = 0; i < request->argument_count; i++)
         asking->arguments[asking->argument_count++] = request->arguments[i];
     do {
         TRY(ask(asking));
     } while (goes_on(asking));
-    if (asking->reply->message.size > 0) render_note(asking->render, asking->reply->message);
     return ST_OK;
 }
 

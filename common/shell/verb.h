@@ -14,9 +14,9 @@ struct verb_request {
     bool quiet; /* nothing but errors */
 };
 
-/* The status of the engine's END; its message is in message when it is not ST_OK, else it is a note
- * on stderr. A list that an engine gives in pieces (its END's last word is "after=NAME") is asked for
- * to its end, unless there is an argument "limit". */
+/* The status of the engine's END; its message is in message when it is not ST_OK. A list that an
+ * engine gives in pieces (its END's last word is "after=NAME") is asked for to its end; with an
+ * argument "limit" that END is a note on stderr instead. */
 MUST_USE enum status verb_run(struct control_session *session, const struct verb_request *request,
                               struct buf *message);
 

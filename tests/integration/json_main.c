@@ -32,7 +32,9 @@ static void print_value(const json_t *value)
     } else if (json_is_string(value)) {
         fputs(json_string_value(value), stdout);
     } else {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        /* 15 digits give back every decimal of that length as it was written: 0.7, not
+         * 0.69999999999999996. */
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
         fputs(text == NULL ? "-" : text, stdout);
         free(text);
     }

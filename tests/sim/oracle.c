@@ -290,6 +290,7 @@ void oracle_say_what_is_left(struct oracle *oracle)
                    (unsigned long long)pending);
     }
     const char *left = world->failed ? NULL : data_left(oracle);
+    if (left != NULL) oracle_replicas(oracle); /* which says where they differ */
     if (left != NULL) world_fail(world, "tracks and config come to rest", "%s", left);
     world_fail(world, "everything is acknowledged", "a process is not up");
 }

@@ -337,6 +337,20 @@ bool oracle_share_a_group(struct oracle *oracle, const struct sim_node *a, const
     return false;
 }
 
+static void say_difference(struct registers *all, const struct sim_node *edge, const char *what,
+                           const struct config_register *mine, struct bytes cloud)
+{
+    struct config_key key;
+    struct config_register other = {0};
+    if (cloud.size > 0) INVARIANT(config_decode(cloud, &key, &other) == ST_OK);
+    world_fail(all->world, "registers are equal everywhere",
+               "%s: %s is number %u by %s, %lld ms %s the cloud's %u by %s", edge->label, what,
+               mine->deleted ? 0 : value_number(&mine->value), mine->node.text,
+               (long long)(hlc_ms(mine->hlc) - hlc_ms(other.hlc)),
+               cloud.size > 0 ? "after" : "since 1970, not", value_number(&other.value),
+               other.node.text);
+}
+
 /* Each register that the edge holds of a scope that holds for it is the cloud's. Returns how many. */
 static size_t compare_registers(struct registers *all, const struct sim_node *edge, struct db *db,
                                 const struct scopes *scopes)
@@ -361,8 +375,7 @@ static size_t compare_registers(struct registers *all, const struct sim_node *ed
         count++;
         if (bytes_equal(find_register(all, &key), bytes)) continue;
         describe(&key, what);
-        world_fail(all->world, "registers are equal everywhere", "%s: %s differs, number %u",
-                   edge->label, what, reg.deleted ? 0 : value_number(&reg.value));
+        say_difference(all, edge, what, &reg, find_register(all, &key));
     }
     statement_close(rows);
     return count;

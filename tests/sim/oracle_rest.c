@@ -378,16 +378,28 @@ static void compare(struct oracle *oracle)
         comparison.seen[i] = sim_allocate(world->publishers[i].record_count * sizeof(unsigned));
     }
     compare_all(&comparison);
-    oracle->cloud_copy = comparison.cloud;
-    if (!world->failed) oracle_tracks_final(oracle, comparison.cloud);
-    if (!world->failed) oracle_config_final(oracle, comparison.cloud);
-    if (!world->failed) oracle_clocks_final(oracle);
-    oracle->cloud_copy = NULL;
     for (unsigned i = 0; i < world->publisher_count; i++)
         free(comparison.seen[i]);
     free(comparison.seen);
     free(comparison.held);
     oracle_close_copy(disk, comparison.cloud);
+}
+
+void oracle_replicas(struct oracle *oracle)
+{
+    struct world *world = oracle->world;
+    struct sim_disk *disk = NULL;
+    struct db *cloud = NULL;
+    if (oracle_open_copy(&world->cloud, &disk, &cloud) == ST_OK) {
+        oracle->cloud_copy = cloud;
+        oracle_tracks_final(oracle, cloud);
+        if (!world->failed) oracle_config_final(oracle, cloud);
+        if (!world->failed) oracle_clocks_final(oracle);
+        oracle->cloud_copy = NULL;
+    } else {
+        world_fail(world, "no crash damages a disk", "cloud");
+    }
+    oracle_close_copy(disk, cloud);
 }
 
 static void check_verbs(struct oracle *oracle)
@@ -410,4 +422,5 @@ void oracle_final(struct oracle *oracle)
     struct world *world = oracle->world;
     if (!world->options.skip_verify) check_verbs(oracle);
     if (!world->failed) compare(oracle);
+    if (!world->failed) oracle_replicas(oracle);
 }

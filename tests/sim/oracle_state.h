@@ -72,6 +72,9 @@ struct oracle {
 /* A number of the last verb's records; false: it is not there. */
 bool oracle_field(struct oracle *oracle, const char *name, uint64_t *value);
 
+/* Tracks, config and clocks of all nodes, side by side. */
+void oracle_replicas(struct oracle *oracle);
+
 /* A copy of the node's disk, opened as its engine would; close both. */
 enum status oracle_open_copy(const struct sim_node *node, struct sim_disk **disk, struct db **db);
 void oracle_close_copy(struct sim_disk *disk, struct db *db);

@@ -238,6 +238,8 @@ static void open_brokers(struct world *world)
     struct sim_broker_settings local = middle;
     local.client_count = 1 + faults->publishers_per_edge;
     local.queued_max = 1000;
+    /* What it forgets of retained values nobody could mend; publishers ask for their receipts. */
+    if (faults->acts_per_edge > 0) local.forget_per_mille = 0;
     for (unsigned i = 0; i < world->edge_count; i++) {
         broker_open(world, &world->local[i], "local", &local);
     }

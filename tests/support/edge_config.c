@@ -166,7 +166,7 @@ struct bytes edge_config_frame(struct edge_config *config, const struct config_e
         .kind = FRAME_CONFIG,
         .sender = &cloud,
         .key = config->rig.cloud_key,
-        .hlc = 1,
+        .hlc = config->rig.cloud_stamp,
         .topic_below_root = topic_text_below_root(&topic),
     };
     struct buf frame = buf_of(config->rig.frame, FRAME_SIZE_MAX);

@@ -25,6 +25,7 @@ void edge_rig_open(struct edge_rig *rig)
     static unsigned number;
     char name[32];
     snprintf(name, sizeof(name), "edge-rig-%u", number++);
+    rig->cloud_stamp = 1;
     rng_seed(&rig->rng, 1);
     rig->disk = sim_disk_open(name, 1);
     rig->node_key = test_key_open(1);
@@ -300,7 +301,7 @@ void edge_rig_hear_on(struct edge_rig *rig, const struct topic_text *topic, enum
         .kind = kind,
         .sender = &cloud,
         .key = signer,
-        .hlc = 1,
+        .hlc = rig->cloud_stamp,
         .topic_below_root = topic_text_below_root(topic),
     };
     struct buf frame = buf_of(rig->frame, FRAME_SIZE_MAX);

@@ -30,6 +30,7 @@ struct edge_rig {
     struct compressor *compressor;
     struct moment now;
     uint64_t ack_counter;
+    uint64_t cloud_stamp; /* of the cloud's next frames */
     struct store_id store;
     struct control_reply *reply;
     uint8_t *scratch; /* 1 MiB for requests and bodies */

@@ -28,8 +28,13 @@ static void fill_ack(struct edge_rig *rig, const struct tracks_cloud *cloud, str
 
 void edge_tracks_greet(struct edge_rig *rig, struct tracks_cloud *cloud)
 {
-    static struct hello_reply reply;
     cloud->nonce = edge_rig_nonce(rig);
+    edge_tracks_greet_as(rig, cloud);
+}
+
+void edge_tracks_greet_as(struct edge_rig *rig, struct tracks_cloud *cloud)
+{
+    static struct hello_reply reply;
     memset(&reply, 0, sizeof(reply));
     reply.nonce = cloud->nonce;
     reply.mono_ms = rig->now.mono_ns / 1000000;

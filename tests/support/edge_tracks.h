@@ -1,5 +1,5 @@
-/* edge_tracks.h - the tracks of an edge rig: a hand-made cloud that greets, acknowledges and teaches
- * tracks, and sensors that observe them. */
+/* edge_tracks.h - the tracks of an edge rig: a hand-made cloud that greets, acknowledges and
+ * teaches tracks, and sensors that observe them. */
 #ifndef HOLDFAST_TESTS_SUPPORT_EDGE_TRACKS_H
 #define HOLDFAST_TESTS_SUPPORT_EDGE_TRACKS_H
 
@@ -24,6 +24,8 @@ struct tracks_cloud {
 void edge_tracks_connect(struct edge_rig *rig, struct tracks_cloud *cloud);
 /* Answers the newest hello among the last batch's effects. */
 void edge_tracks_greet(struct edge_rig *rig, struct tracks_cloud *cloud);
+/* Answers a hello with the cloud's nonce. */
+void edge_tracks_greet_as(struct edge_rig *rig, struct tracks_cloud *cloud);
 /* An acknowledgement with the cloud's numbering and cursor. */
 void edge_tracks_ack(struct edge_rig *rig, const struct tracks_cloud *cloud);
 /* The cloud takes over the edge's numbering and acknowledges all of it. */

@@ -246,6 +246,24 @@ static void test_rules_are_set_changed_listed_and_removed(void **state)
     assert_int_equal(rig.record_count, 1);
 }
 
+/* Each opens the store anew, as after a restart, and none may leave the clock ahead. */
+static void test_many_verbs_without_a_daemon_do_not_drive_the_clock_ahead(void **state)
+{
+    (void)state;
+    uint64_t before = 0;
+    rig.options.settings.link = false;
+    rig.online = false;
+    cloud_rig_pass_ms(&rig, 10000); /* beyond the limit that the daemon left */
+    for (int i = 0; i < 20; i++) {
+        cloud_rig_reopen(&rig);
+        assert_int_equal(set("fleet", "k", "1"), ST_OK);
+        const uint64_t stamp = (uint64_t)cloud_rig_sql_number(&rig, "SELECT hlc_limit FROM store");
+        assert_true(stamp > before);
+        assert_true(hlc_ms(stamp) <= rig_ms(&rig));
+        before = stamp;
+    }
+}
+
 /* ------------------------------------------------------------ raise-epoch */
 
 static const int64_t years_73_ns = INT64_C(1000000000) * 3600 * 24 * 365 * 73;
@@ -356,6 +374,7 @@ int main(void)
         CASE(test_a_list_of_the_largest_values_comes_in_slices),
         CASE(test_the_history_is_told_from_the_newest_on_and_by_key_and_scope),
         CASE(test_rules_are_set_changed_listed_and_removed),
+        CASE(test_many_verbs_without_a_daemon_do_not_drive_the_clock_ahead),
         CASE(test_a_poisoned_clock_stops_writes_until_the_epoch_is_raised),
         CASE(test_a_raised_register_beats_the_one_of_2099),
         CASE(test_raising_sets_the_clock_back_for_good),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "cloud-consumer/store_sqlite.h"
 #include "tests/support/cloud_rig_config.h"
 
 static struct cloud_rig rig;
@@ -163,6 +164,33 @@ static void test_there_are_not_more_groups_than_the_roster_can_name(void **state
     assert_true(cloud_rig_field_is(&rig, "groups", "g7"));
 }
 
+/* A database of before there were rosters: its nodes are told as soon as the cloud is up. */
+static void test_nodes_of_an_older_database_make_the_first_version(void **state)
+{
+    (void)state;
+    const struct db_options options = {
+        .path = "cloud.db",
+        .vfs = rig.options.vfs,
+        .application_id = CLOUD_APPLICATION_ID,
+        .create = true,
+    };
+    struct db *db = NULL;
+    cloud_close(rig.cloud);
+    rig.cloud = NULL;
+    struct sim_disk *const empty = sim_disk_open("roster-older", 5);
+    sim_disk_copy(rig.disk, empty);
+    sim_disk_close(empty);
+    assert_int_equal(db_open(&options, cloud_migrations, 4, NULL, &db), ST_OK);
+    assert_int_equal(db_execute(db, "INSERT INTO store VALUES (1, randomblob(16), NULL, 0, 0);"
+                                    "INSERT INTO node VALUES (1, 'edge-1', randomblob(32), 0, 0, 0,"
+                                    " NULL, 0, 0, 0, '')"),
+                     ST_OK);
+    db_close(db);
+    cloud_rig_reopen(&rig);
+    assert_int_equal(published(), 1);
+    assert_int_equal(roster.node_count, 1);
+}
+
 static void add_nodes(int count, const char *groups_sql)
 {
     char sql[700];
@@ -191,6 +219,17 @@ static void test_a_roster_that_would_be_too_large_leaves_the_keys_out(void **sta
     assert_int_equal(rig.alarms, 0);
 }
 
+/* Edges refuse a roster with a group that nobody in it names. */
+static void test_groups_of_nodes_beyond_the_end_are_left_out_too(void **state)
+{
+    (void)state;
+    add_nodes(1100, "INSERT INTO node_group VALUES (1200, 'last')");
+    publish_all();
+    assert_int_equal(roster.node_count, ROSTER_NODES_MAX);
+    assert_int_equal(roster.group_count, 0);
+    assert_true(rig.alarms > 0);
+}
+
 /* The greatest one there can be: it names whom it can, and says that it ends. */
 static void test_the_largest_roster_still_goes_out(void **state)
 {
@@ -215,7 +254,9 @@ int main(void)
         CASE(test_it_is_published_again_on_a_lost_session_and_not_on_a_kept_one),
         CASE(test_groups_are_names_and_not_too_many),
         CASE(test_there_are_not_more_groups_than_the_roster_can_name),
+        CASE(test_nodes_of_an_older_database_make_the_first_version),
         CASE(test_a_roster_that_would_be_too_large_leaves_the_keys_out),
+        CASE(test_groups_of_nodes_beyond_the_end_are_left_out_too),
         CASE(test_the_largest_roster_still_goes_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -324,6 +324,22 @@ static void test_stamps_given_before_a_power_cut_are_not_given_again(void **stat
 }
 
 /* The monotonic clock goes on over a restart of the program, so the cloud's word still holds. */
+/* An edge works on its own, whatever its clock reads. */
+static void test_a_boot_with_a_clock_that_is_behind_blocks_no_local_write(void **state)
+{
+    (void)state;
+    edge_config_open(&config, 0);
+    edge_config_online(&config);
+    const struct config_entry entry =
+        edge_config_entry("fleet", "alpha", edge_config_stamp(&config, 200000), "cloud", "theirs");
+    edge_config_publish(&config, &entry);
+    memset(config.rig.options.boot_id, 9, sizeof(config.rig.options.boot_id));
+    edge_config_set_wall_error(&config, -2 * HOUR_MS);
+    edge_rig_power_cut(&config.rig);
+    edge_config_set(&config, "alpha", "{\"value\":\"ours\",\"scope\":\"fleet\"}");
+    assert_string_equal(edge_config_value(&config, "alpha"), "ours");
+}
+
 static void test_a_restart_of_the_program_keeps_the_time_that_the_cloud_told(void **state)
 {
     (void)state;
@@ -496,6 +512,43 @@ static void test_a_stamp_of_the_cloud_far_in_the_future_is_not_taken_once_time_i
     assert_null(edge_config_value(&config, "alpha"));
 }
 
+/* A node that was long away may be minutes off, and the cloud takes that; its register must reach
+ * the edges that are exact. */
+static void test_a_stamp_that_the_cloud_took_from_a_node_long_away_is_taken(void **state)
+{
+    (void)state;
+    edge_config_open(&config, 0);
+    edge_config_online(&config);
+    const struct config_entry entry =
+        edge_config_entry("fleet", "alpha", edge_config_stamp(&config, 200000), "edge-2", "theirs");
+    edge_config_publish(&config, &entry);
+    assert_string_equal(edge_config_value(&config, "alpha"), "theirs");
+    edge_config_set(&config, "alpha", "{\"value\":\"ours\",\"scope\":\"fleet\"}");
+    assert_string_equal(edge_config_value(&config, "alpha"), "ours");
+}
+
+/* Our clock follows it, and that is no fault of ours to heal. */
+static void test_a_clock_that_followed_the_clouds_stamps_is_not_ahead(void **state)
+{
+    (void)state;
+    char before[40], after[40];
+    edge_config_open(&config, 0);
+    edge_config_online(&config);
+    const struct config_entry entry =
+        edge_config_entry("fleet", "alpha", edge_config_stamp(&config, 200000), "edge-2", "theirs");
+    edge_config_publish(&config, &entry);
+    log_id_of(before);
+    config.rig.cloud_stamp = entry.reg.hlc + 1;
+    edge_config_reply(&config);
+    log_id_of(after);
+    assert_string_equal(before, after);
+    /* Only as far as the cloud can have been carried by stamps it may take. */
+    config.rig.cloud_stamp = edge_config_stamp(&config, 700000);
+    edge_config_reply(&config);
+    log_id_of(after);
+    assert_string_not_equal(before, after);
+}
+
 /* It came in while no time was known; a write of ours that follows it would be poison too. */
 static void test_a_local_write_over_a_poisoned_register_is_refused_with_a_reason(void **state)
 {
@@ -540,6 +593,8 @@ int main(void)
             test_a_power_cut_right_after_the_healing_does_not_bring_the_old_time_back, tear_down),
         cmocka_unit_test_teardown(test_stamps_given_before_a_power_cut_are_not_given_again,
                                   tear_down),
+        cmocka_unit_test_teardown(test_a_boot_with_a_clock_that_is_behind_blocks_no_local_write,
+                                  tear_down),
         cmocka_unit_test_teardown(test_a_restart_of_the_program_keeps_the_time_that_the_cloud_told,
                                   tear_down),
         cmocka_unit_test_teardown(test_another_boot_trusts_its_own_wall_clock_again, tear_down),
@@ -560,6 +615,10 @@ int main(void)
                                   tear_down),
         cmocka_unit_test_teardown(
             test_a_stamp_of_the_cloud_far_in_the_future_is_not_taken_once_time_is_known, tear_down),
+        cmocka_unit_test_teardown(test_a_stamp_that_the_cloud_took_from_a_node_long_away_is_taken,
+                                  tear_down),
+        cmocka_unit_test_teardown(test_a_clock_that_followed_the_clouds_stamps_is_not_ahead,
+                                  tear_down),
         cmocka_unit_test_teardown(
             test_a_local_write_over_a_poisoned_register_is_refused_with_a_reason, tear_down),
     };

@@ -153,6 +153,33 @@ static void test_a_write_made_while_online_goes_at_once(void **state)
     assert_non_null(edge_config_sent_write(&config, "alpha"));
 }
 
+/* The cloud's answer is the greatest number it judged, so if a broker lost the first of two frames
+ * its write would pass for admitted. */
+static void test_a_second_frame_waits_for_the_judgement_of_the_first(void **state)
+{
+    (void)state;
+    const uint32_t incarnation = online_with_a_write();
+    set_text("beta", "two");
+    assert_int_equal(edge_rig_frame_count(&config.rig, FRAME_CONFIG), 0);
+    edge_config_ack(&config, incarnation, 1, NULL, 0);
+    assert_int_equal(edge_config_sent_write(&config, "beta")->operation, 2);
+}
+
+static void test_a_frame_that_was_lost_is_sent_again_with_what_was_written_since(void **state)
+{
+    (void)state;
+    online_with_a_write();
+    edge_rig_puback_all(&config.rig);
+    set_text("beta", "two");
+    edge_rig_pass_ms(&config.rig, 6000);
+    edge_rig_wakeup(&config.rig);
+    assert_int_equal(edge_rig_frame_count(&config.rig, FRAME_HELLO), 1);
+    edge_config_reply(&config);
+    assert_true(edge_config_sent_writes(&config, 0));
+    assert_int_equal(config.writes->count, 2);
+    assert_int_equal(config.writes->writes[0].operation, 1);
+}
+
 static void test_a_backlog_is_cut_into_frames(void **state)
 {
     (void)state;
@@ -405,6 +432,8 @@ int main(void)
         CASE(test_writes_travel_in_order_with_their_numbers),
         CASE(test_a_write_is_sent_once_on_a_connection_and_again_on_the_next),
         CASE(test_a_write_made_while_online_goes_at_once),
+        CASE(test_a_second_frame_waits_for_the_judgement_of_the_first),
+        CASE(test_a_frame_that_was_lost_is_sent_again_with_what_was_written_since),
         CASE(test_a_backlog_is_cut_into_frames),
         CASE(test_an_admitted_write_is_pending_no_more_and_still_counts),
         CASE(test_each_final_refusal_takes_the_write_back_and_says_why),

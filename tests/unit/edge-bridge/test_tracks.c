@@ -99,6 +99,15 @@ static void test_a_refused_observation_is_answered_with_the_reason(void **state)
     assert_int_equal(edge_rig_status(&rig, "messages_refused"), 1);
 }
 
+static void test_a_name_that_is_none_is_answered_in_the_same_form(void **state)
+{
+    (void)state;
+    publish("local/track/no name", BYTES_LITERAL(POSITION));
+    assert_string_equal(answer(), "{\"track\":\"no name\",\"status\":\"ST_MALFORMED\","
+                                  "\"reason\":\"this is not a track's name\"}");
+    assert_int_equal(rig.edge->tracks.refused, 1);
+}
+
 static void test_what_cannot_be_an_observation_is_refused(void **state)
 {
     (void)state;
@@ -263,8 +272,7 @@ static void test_ten_thousand_sensors_on_a_track_stay_bounded(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 10; i++)
-        assert_int_equal(observe_many("ship-1", "{\"sensor\":\"s-%05u\"}", i * 1000, 1000),
-                         1000);
+        assert_int_equal(observe_many("ship-1", "{\"sensor\":\"s-%05u\"}", i * 1000, 1000), 1000);
     assert_int_equal(rig.edge->track_store.count, 1);
     assert_true(edge_tracks_held(&rig, "ship-1", &track));
     assert_int_equal(track.sensor_count, TRACK_SENSORS_MAX);
@@ -473,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_published_observation_is_answered_with_its_stamp),
         TEST(test_a_refused_observation_is_answered_with_the_reason),
+        TEST(test_a_name_that_is_none_is_answered_in_the_same_form),
         TEST(test_what_cannot_be_an_observation_is_refused),
         TEST(test_an_observation_may_be_messagepack),
         TEST(test_an_observation_gets_a_change_number_and_is_pending),
