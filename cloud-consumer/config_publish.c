@@ -82,7 +82,7 @@ static enum status publish_one(struct cloud *cloud, struct effects *effects, int
     }
     if (found != ST_OK) return found;
     config_scope_text(&entry.key.scope, scope);
-    TRY(topic_build_config(cloud->topic_root, scope, entry.key.name.text, &topic));
+    TRY(topic_build_scoped(cloud->topic_root, TOPIC_CONFIG, scope, entry.key.name.text, &topic));
     cloud->body.size = 0;
     cloud->body.overflow = false;
     config_msg_pack(&entry, &cloud->body);
@@ -205,7 +205,8 @@ static bool read_held(struct cloud *cloud, struct bytes frame, struct config_ent
     if (envelope_body(&envelope, cloud->compressor, &cloud->encoded, &body) != ST_OK) return false;
     if (config_msg_decode(cloud->unpacker, body, out) != ST_OK) return false;
     config_scope_text(&out->key.scope, scope);
-    if (topic_build_config(cloud->topic_root, scope, out->key.name.text, &topic) != ST_OK)
+    if (topic_build_scoped(cloud->topic_root, TOPIC_CONFIG, scope, out->key.name.text, &topic) !=
+        ST_OK)
         return false;
     return envelope_verify(&envelope, &cloud->public_key, topic_text_below_root(&topic),
                            cloud->hasher) == ST_OK;

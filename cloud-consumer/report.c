@@ -88,7 +88,7 @@ static void put_refusals(struct buf *out, const uint64_t counts[REFUSAL_COUNT])
     }
 }
 
-enum { STATUS_FIELDS = 20 };
+enum { STATUS_FIELDS = 21, DAY_S = 24 * 3600 };
 _Static_assert((int)STATUS_FIELDS + (int)REFUSAL_COUNT <= (int)RECORD_FIELDS_MAX,
                "the status record holds every reason of refusal");
 
@@ -111,6 +111,11 @@ static enum status verb_status(struct cloud *cloud, uint32_t client, struct effe
     record_uint(&out, "uptime_s", (cloud->now.mono_ns - cloud->opened_mono_ns) / 1000000000);
     record_words(&out, "link", cloud_session_words(cloud));
     record_words(&out, "link_reason", cloud->session.reason);
+    if (cloud->now.certificate_expires_s == 0)
+        record_nil(&out, "tls_certificate_expires_days");
+    else
+        record_int(&out, "tls_certificate_expires_days",
+                   (cloud->now.certificate_expires_s - cloud_wall_ms(cloud) / 1000) / DAY_S);
     record_uint(&out, "nodes", sums.nodes);
     record_uint(&out, "logs", sums.logs);
     record_uint(&out, "entries", sums.entries);

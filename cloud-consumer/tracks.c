@@ -273,14 +273,16 @@ static enum status admitted_before(struct cloud *cloud, const struct level_name 
     return found == ST_NOT_FOUND ? ST_OK : found;
 }
 
-/* May all stamps of the batch be taken? *own is the greatest one of the node's own. */
+/* May all stamps of the batch be taken? *own is the greatest one of the node's own, *newest that of
+ * all that are lawful by themselves. */
 static enum status judge(struct cloud *cloud, const struct node_row *node,
-                         const struct node_sync *sync, uint64_t *own, bool *lawful)
+                         const struct node_sync *sync, uint64_t *own, uint64_t *newest,
+                         bool *lawful)
 {
     struct cloud_tracks *const tracks = cloud->tracks;
     struct level_name name;
     size_t offset = 0;
-    *own = 0;
+    *own = *newest = 0;
     *lawful = true;
     while (*lawful && track_batch_next(tracks->batch, &offset, &name, tracks->incoming)) {
         for (unsigned i = 0; i < tracks->incoming->slot_count; i++) {
@@ -288,9 +290,11 @@ static enum status judge(struct cloud *cloud, const struct node_row *node,
             if (slot->hlc > *own && node_name_equal(&slot->writer.node, &node->name))
                 *own = slot->hlc;
         }
-        const uint64_t newest = track_newest_stamp(tracks->incoming);
-        if (cloud_sync_lawful(cloud, sync, newest)) continue;
-        TRY(admitted_before(cloud, &name, newest, lawful));
+        const uint64_t stamp = track_newest_stamp(tracks->incoming);
+        if (!cloud_sync_lawful(cloud, sync, stamp))
+            TRY(admitted_before(cloud, &name, stamp, lawful));
+        else if (stamp > *newest)
+            *newest = stamp;
     }
     return ST_OK;
 }
@@ -320,7 +324,7 @@ enum status cloud_tracks_batch(struct cloud *cloud, const struct node_row *node,
     const struct track_peer *const peer = tracks_peer_of(tracks, node->id);
     struct node_sync sync;
     struct level_name name;
-    uint64_t own;
+    uint64_t own, newest;
     bool lawful;
     const enum status read =
         track_msg_decode(cloud->unpacker, body, tracks->scratch, tracks->batch);
@@ -328,12 +332,12 @@ enum status cloud_tracks_batch(struct cloud *cloud, const struct node_row *node,
     /* Without the node's state its numbers mean nothing; it sends them again. */
     if (peer == NULL || !nonce_equal(&peer->nonce, &node->nonce)) return ST_OK;
     TRY(cloud_sync_load(cloud, node->id, &sync));
-    if (sync.track_numbering != peer->numbering) return ST_OK;
-    TRY(judge(cloud, node, &sync, &own, &lawful));
+    TRY(judge(cloud, node, &sync, &own, &newest, &lawful));
     if (!lawful) {
         refuse_future(cloud, node, &sync);
         return ST_OK;
     }
+    cloud_sync_learn(cloud, newest);
     const bool repeat = head->to_change > 0 && head->to_change <= sync.track_cursor;
     size_t offset = 0;
     while (track_batch_next(tracks->batch, &offset, &name, tracks->incoming))

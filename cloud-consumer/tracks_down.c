@@ -61,7 +61,6 @@ static void meet(struct cloud *cloud, const struct node_row *node,
         .name = node->name,
         .nonce = report->nonce,
         .interest = report->interest,
-        .numbering = report->numbering,
         .cursor = cursor,
         .claimed = cursor,
         .scanned = cursor,
@@ -126,7 +125,6 @@ enum status cloud_tracks_peer(struct cloud *cloud, const struct node_row *node,
         return tracks_judge_peer(cloud, peer);
     }
     take_cursor(cloud, peer, cursor_told(cloud, report));
-    peer->numbering = report->numbering;
     if (peer->interest == report->interest) return ST_OK;
     peer->interest = report->interest;
     return tracks_judge_peer(cloud, peer);

@@ -57,7 +57,6 @@ struct track_peer {
     struct node_name name;
     struct nonce nonce;
     enum track_interest interest;
-    uint32_t numbering; /* of its own change numbers */
     uint64_t cursor, claimed, scanned;
     uint64_t own_after; /* what it taught us up to here it may have lost: send that too */
     bool fresh;         /* nothing was sent yet */

@@ -148,6 +148,12 @@ static bool calls_has_jobs(const void *context)
     return edge_has_jobs(((const struct edge_host *)context)->edge);
 }
 
+static int64_t calls_certain_time_s(const void *context)
+{
+    const struct edge_host *host = context;
+    return host->edge != NULL ? edge_certain_time_s(host->edge) : 0;
+}
+
 static enum status calls_reopen(void *context, struct buf *message)
 {
     struct edge_host *host = context;
@@ -164,6 +170,7 @@ struct engine_calls edge_host_calls(struct edge_host *host)
                                  .commit = calls_commit,
                                  .next_wakeup = calls_next_wakeup,
                                  .has_jobs = calls_has_jobs,
+                                 .certain_time_s = calls_certain_time_s,
                                  .reopen = calls_reopen};
 }
 

@@ -1,8 +1,11 @@
 /* cli_settings.c - the table of settings. */
 #include "edge-bridge/cli_settings.h"
 
+#include <string.h>
+
 #include "common/base/bounds.h"
 #include "common/shell/broker_settings.h"
+#include "edge-bridge/link_use.h"
 #include "topics/topics.h"
 
 static const struct setting_row rows[] = {
@@ -34,6 +37,12 @@ static const struct setting_row rows[] = {
      "without acknowledgement for so long, the cloud is asked"},
     {"outbox", "compress", SETTING_WORD, "auto", 0, 0, "never always auto",
      "compress frames; auto: unless the payloads do not get smaller"},
+    {"link", "windows", SETTING_TEXT, "", 0, 1000, NULL,
+     "when the link may be used, as in crontab with a duration, UTC: \"0 2 * * * 90m; ...\""},
+    {"link", "critical_override", SETTING_BOOL, "true", 0, 0, NULL,
+     "critical evidence (P0) opens the link outside its windows"},
+    {"link", "budget_bytes_s", SETTING_BYTES, "0", 0, BUDGET_RATE_MAX, NULL,
+     "bytes a second that may go up, headers included; 0: no limit"},
     {"tracks", "interest", SETTING_WORD, "all", 0, 0, "none groups all",
      "which tracks of others are taken from the cloud"},
     {"tracks", "view_ttl_s", SETTING_INT, "600", 1, 31536000, NULL,
@@ -65,6 +74,17 @@ static uint32_t small(const struct settings *settings, const char *section, cons
     return (uint32_t)settings_number(settings, section, key);
 }
 
+static enum status windows_from(const struct settings *settings, struct edge_settings *out,
+                                struct buf *message)
+{
+    char words[200];
+    struct buf reason = buf_of(words, sizeof words);
+    const char *const text = settings_text(settings, "link", "windows");
+    if (schedule_read(bytes_of_text(text), &out->windows, &reason) == ST_OK) return ST_OK;
+    buf_put_format(message, "windows in [link]: %.*s", (int)reason.size, words);
+    return ST_SETTINGS;
+}
+
 enum status edge_settings_from(const struct settings *settings, struct edge_settings *out,
                                struct buf *message)
 {
@@ -89,6 +109,12 @@ enum status edge_settings_from(const struct settings *settings, struct edge_sett
     out->track_bytes_max = settings_number(settings, "tracks", "bytes_max");
     out->track_history = settings_number(settings, "tracks", "history") == 1;
     out->disk_reserve_bytes = settings_number(settings, "disk", "reserve_bytes");
+    out->critical_override = settings_flag(settings, "link", "critical_override");
+    out->budget_bytes_s = settings_number(settings, "link", "budget_bytes_s");
+    const char *tls = settings_text(settings, "broker", "tls");
+    const bool has_ca = settings_text(settings, "broker", "ca")[0] != '\0';
+    out->link_tls = strcmp(tls, "true") == 0 || (strcmp(tls, "auto") == 0 && has_ca);
+    TRY(windows_from(settings, out, message));
     TRY(cli_reconnect_read(settings, &out->reconnect_ms_min, &out->reconnect_ms_max, message));
     if (!topic_root_ok(out->topic_root)) {
         buf_put_format(message,

@@ -231,7 +231,7 @@ enum status config_subscribe(struct edge *edge, struct effects *effects)
         char scope_text[CONFIG_SCOPE_TEXT_SIZE];
         struct topic_text text;
         config_scope_text(&scope, scope_text);
-        TRY(topic_build_config(edge->root, scope_text, "+", &text));
+        TRY(topic_build_scoped(edge->root, TOPIC_CONFIG, scope_text, "+", &text));
         struct effect *effect = effects_add(effects, EFFECT_SUBSCRIBE);
         effect->link = LINK_CLOUD;
         effect->topic = effects_copy(effects, topic_text_bytes(&text));

@@ -15,7 +15,7 @@
 #include "edge-bridge/report.h"
 
 enum {
-    LIST_LIMIT_MAX = 200,
+    LIST_LIMIT_MAX = 1500, /* what one step may say of short values; long ones end it sooner */
     TYPE_NAME_SIZE_MAX = 16,
     ROW_FIELD_COUNT = 10,
     ROW_SIZE_MAX = CONTROL_TEXT_SIZE_MAX + RECORD_SIZE_TYPICAL,
@@ -249,7 +249,7 @@ static enum status list_verb(struct edge *edge, uint32_t client,
         if (more == ST_NOT_FOUND) return end(client, ST_OK, &reason, effects);
         TRY(more);
         if (listed >= limit || !effects_has_room(effects)) {
-            buf_put_format(&reason, "there is more after=%s", name.text);
+            buf_put_format(&reason, "there are more: after=%s", name.text);
             return end(client, ST_OK, &reason, effects);
         }
         TRY(list_key(edge, client, &next, has_scope ? &scope : NULL, effects));

@@ -31,6 +31,7 @@ struct edge_settings edge_settings_default(void)
         .publisher_id_count = 1000000,
         .compress = COMPRESS_AUTO,
         .interest = INTEREST_ALL,
+        .critical_override = true,
         .track_view_ttl_s = 600,
         .track_interval_ms = 200,
         .track_repair_s = 24 * 60 * 60,
@@ -208,6 +209,7 @@ static enum status open_parts(struct edge *edge)
     TRY(restore_clock(edge));
     TRY(restore_boot(edge));
     TRY(clock_open(edge));
+    TRY(link_use_open(edge));
     TRY(track_store_open(edge));
     TRY(tracks_open(edge));
     TRY(track_lane_open(edge));
@@ -242,7 +244,6 @@ static enum status open_existing(struct edge *edge, const struct edge_options *o
     TRY(db_begin(edge->db));
     TRY(uploads_clean(edge));
     TRY(db_commit(edge->db));
-    edge->session.links[LINK_CLOUD].wanted = options->settings.cloud_link;
     edge->session.links[LINK_LOCAL].wanted = options->settings.local_link;
     return ST_OK;
 }
@@ -391,6 +392,7 @@ enum status edge_step(struct edge *edge, const struct event *event, struct effec
     if (ticks(edge, event)) TRY(evidence_log_tick(edge));
     TRY(outbox_mend(edge));
     TRY(tracks_tick(edge));
+    TRY(link_use_tick(edge, effects));
     TRY(session_tick(edge, effects));
     return dispatch(edge, event, effects);
 }
@@ -413,11 +415,20 @@ uint64_t edge_next_wakeup(const struct edge *edge)
     const uint64_t wakeups[] = {
         session_wakeup(edge),    evidence_log_wakeup(edge), outbox_wakeup(edge),
         track_lane_wakeup(edge), config_wakeup(edge),       state_wakeup(edge),
+        link_use_wakeup(edge),
     };
     uint64_t least = UINT64_MAX;
     for (size_t i = 0; i < COUNT_OF(wakeups); i++)
         if (wakeups[i] < least) least = wakeups[i];
     return least;
+}
+
+int64_t edge_certain_time_s(const struct edge *edge)
+{
+    const bool synchronised = edge->now.clock_uncertainty_ms != CLOCK_NEVER_SYNCHRONISED &&
+                              edge_wall_ms(edge) >= CLOCK_EARLIEST_MS;
+    if (!synchronised && !edge->clock.from_cloud) return 0;
+    return clock_wall_ms(edge) / 1000;
 }
 
 bool edge_has_jobs(const struct edge *edge)

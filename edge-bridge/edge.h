@@ -16,6 +16,7 @@
 #include "common/port/event.h"
 #include "common/port/port.h"
 #include "common/wire/state_msg.h"
+#include "edge-bridge/schedule.h"
 
 struct edge;
 
@@ -43,6 +44,10 @@ struct edge_settings {
     uint32_t track_repair_s;        /* digests are compared so often */
     uint32_t track_retention_min_s; /* a horizon nearer to now than this is refused */
     uint64_t track_bytes_max;       /* states kept */
+    struct schedule windows;        /* when the link may be used; none: always */
+    bool critical_override;         /* critical evidence opens it outside the windows */
+    uint64_t budget_bytes_s;        /* bytes a second that go up; 0: no limit */
+    bool link_tls;                  /* the link's bytes are counted with TLS records */
     bool track_history;             /* each observation also becomes an evidence entry */
 };
 
@@ -80,6 +85,10 @@ MUST_USE enum status edge_commit(struct edge *edge, const struct moment *now,
 
 /* Monotonic nanoseconds at which a WAKEUP is wanted; 0: as soon as nothing else is to do. */
 uint64_t edge_next_wakeup(const struct edge *edge);
+
+/* Unix seconds by a clock that was synchronised or that the cloud told; 0: none is certain. Only
+ * then may the dates of certificates be judged: a node whose clock is wrong must reach the cloud. */
+int64_t edge_certain_time_s(const struct edge *edge);
 
 /* True while a client's long verb (verify) has slices left to do. */
 bool edge_has_jobs(const struct edge *edge);

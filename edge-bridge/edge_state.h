@@ -25,6 +25,7 @@
 #include "edge-bridge/evidence_log.h"
 #include "edge-bridge/evidence_read.h"
 #include "edge-bridge/intake.h"
+#include "edge-bridge/link_use.h"
 #include "edge-bridge/outbox.h"
 #include "edge-bridge/session.h"
 #include "edge-bridge/state.h"
@@ -83,6 +84,7 @@ struct edge {
     struct config_store config_store;
     struct config_edge config;
     struct state state;
+    struct link_use link_use;
 
     struct control_request *request; /* decoded in place, one at a time */
     struct ack *ack;                 /* likewise */

@@ -134,6 +134,30 @@ static size_t ahead_flights(const struct outbox *outbox)
     return count;
 }
 
+enum status framer_critical_waits(struct edge *edge, bool *waits)
+{
+    struct outbox *outbox = &edge->outbox;
+    const struct log_row *open = &edge->log.row;
+    struct statement *statement = outbox->statements[OUTBOX_CRITICAL];
+    uint64_t position = open->base + open->delivered;
+    *waits = false;
+    if (edge->log.tallies[0].pending_entries == 0) return ST_OK;
+    for (bool row = true; row && !*waits;) {
+        bind_u64(statement, 1, position);
+        bind_u64(statement, 2, AHEAD_ENTRIES_MAX);
+        TRY(statement_step(statement, &row));
+        for (bool more = row; more && !*waits;) {
+            position = column_u64(statement, 0);
+            const bool held =
+                outbox->above_log == open->id && held_above(outbox, position - open->base);
+            *waits = !held && column_u64(statement, 1) != PAYLOAD_PARTS;
+            TRY(statement_step(statement, &more));
+        }
+        statement_reset(statement);
+    }
+    return ST_OK;
+}
+
 enum status framer_ahead(struct edge *edge, struct effects *effects)
 {
     struct outbox *outbox = &edge->outbox;

@@ -7,7 +7,7 @@
 #include "edge-bridge/edge_state.h"
 
 static const char *const sql[OUTBOX_STATEMENT_COUNT] = {
-    [OUTBOX_CRITICAL] = ("SELECT position FROM evidence INDEXED BY evidence_critical"
+    [OUTBOX_CRITICAL] = ("SELECT position, form FROM evidence INDEXED BY evidence_critical"
                          " WHERE priority = 0 AND position > ?1 ORDER BY position LIMIT ?2"),
     [OUTBOX_COUNT_RANGE] = "SELECT priority, header FROM evidence WHERE position BETWEEN ?1 AND ?2",
     [OUTBOX_LOST_AT] =
@@ -377,6 +377,7 @@ enum status outbox_publish(struct edge *edge, struct effects *effects, enum topi
     effect->retain = retain;
     effect->token = edge->outbox.next_token++;
     edge->counters.bytes_up += effect->payload.size;
+    link_use_spent(edge, effect->payload.size, effect->topic.size);
     if (token != NULL) *token = effect->token;
     if (frame_bytes != NULL) *frame_bytes = (uint32_t)effect->payload.size;
     return ST_OK;
@@ -478,7 +479,7 @@ static enum status fill_lanes(struct edge *edge, struct effects *effects)
     enum lane lane = LANE_COUNT;
     for (int i = 0; i < LANE_COUNT; i++)
         if (outbox->served[i] < outbox->virtual_time) outbox->served[i] = outbox->virtual_time;
-    while (outbox_window_open(edge) && effects_has_room(effects)) {
+    while (outbox_window_open(edge) && effects_has_room(effects) && link_use_allows(edge)) {
         lane = lane_to_serve(outbox, exhausted);
         if (lane == LANE_COUNT) break;
         bool sent;
@@ -499,6 +500,7 @@ enum status outbox_fill(struct edge *edge, struct effects *effects)
     TRY(probe(edge, effects));
     if (!session_online(edge, LINK_CLOUD)) return ST_OK;
     if (!edge->outbox.damage_found && effects_has_room(effects)) TRY(framer_ahead(edge, effects));
+    if (!link_use_allows(edge)) return ST_OK;
     TRY(state_fill(edge, effects, false));
     return fill_lanes(edge, effects);
 }

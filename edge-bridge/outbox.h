@@ -169,6 +169,9 @@ MUST_USE enum status outbox_publish(struct edge *edge, struct effects *effects, 
 MUST_USE enum status framer_next(struct edge *edge, struct effects *effects, bool *sent);
 /* Critical entries behind the cursor's next frame, if any were not sent ahead yet. */
 MUST_USE enum status framer_ahead(struct edge *edge, struct effects *effects);
+/* Is there critical evidence in the open log that the cloud is not known to hold and that can go
+ * ahead? */
+MUST_USE enum status framer_critical_waits(struct edge *edge, bool *waits);
 bool outbox_window_open(const struct edge *edge);
 struct flight *outbox_add_flight(struct edge *edge, enum flight_kind kind, uint32_t token,
                                  uint32_t frame_bytes);

@@ -6,7 +6,7 @@
 
 #include "edge-bridge/edge_state.h"
 
-enum { LIST_LIMIT_DEFAULT = 20, LIST_LIMIT_MAX = 400, NS_PER_S = 1000000000 };
+enum { LIST_LIMIT_DEFAULT = 20, LIST_LIMIT_MAX = 400, NS_PER_S = 1000000000, DAY_S = 24 * 3600 };
 
 void report_reply(struct effects *effects, uint32_t client, const struct buf *written)
 {
@@ -99,6 +99,11 @@ static void put_pending(struct buf *out, const struct edge *edge)
         record_uint(out, names[priority], edge->log.tallies[priority].pending_entries);
 }
 
+static int64_t certificate_now_s(const struct edge *edge)
+{
+    return (edge->clock.known ? clock_wall_ms(edge) : edge_wall_ms(edge)) / 1000;
+}
+
 static void put_links(struct buf *out, const struct edge *edge)
 {
     const struct link_state *cloud = &edge->session.links[LINK_CLOUD];
@@ -113,10 +118,17 @@ static void put_links(struct buf *out, const struct edge *edge)
     record_uint(out, "link_rate_bytes_s", edge->outbox.pace.rate_bytes_s);
     record_uint(out, "round_trip_ms", edge->outbox.pace.round_trip_ns / 1000000);
     record_uint(out, "unanswered_hellos", edge->outbox.probes);
+    if (edge->now.certificate_expires_s == 0)
+        record_nil(out, "tls_certificate_expires_days");
+    else
+        record_int(out, "tls_certificate_expires_days",
+                   (edge->now.certificate_expires_s - certificate_now_s(edge)) / DAY_S);
 }
 
 static void put_replicas(struct buf *out, const struct edge *edge)
 {
+    record_words(out, "link_use", link_use_words(edge));
+    record_uint(out, "link_budget_bytes_s", edge->link_use.budget.rate_bytes_s);
     record_uint(out, "tracks", edge->track_store.count);
     record_uint(out, "track_bytes", edge->track_store.bytes);
     record_uint(out, "tracks_pending", edge->track_store.pending);
@@ -136,7 +148,7 @@ static enum status put_status(struct edge *edge, uint32_t client, struct effects
     bool there;
     TRY(oldest_pending_wall_ms(edge, &oldest_ms, &there));
     struct buf out = effects_space(effects, 4096);
-    record_reply_begin(&out, 5 + 9 + 10 + 12 + 11);
+    record_reply_begin(&out, 5 + 9 + 11 + 12 + 13);
     put_log(&out, edge);
     put_pending(&out, edge);
     put_links(&out, edge);
@@ -389,6 +401,7 @@ enum status report_verb(struct edge *edge, uint32_t client, const struct control
     TRY(evidence_log_flush(edge));
     if (bytes_equal(request->verb, BYTES_LITERAL("status")))
         return put_status(edge, client, effects);
+    if (verb_begins(request, "link-")) return link_use_verb(edge, client, request, effects);
     if (verb_begins(request, "track-")) return tracks_verb(edge, client, request, effects);
     if (verb_begins(request, "config-") || verb_begins(request, "clock"))
         return config_verb(edge, client, request, effects);

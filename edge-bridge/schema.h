@@ -15,7 +15,8 @@
  *   held_ack     the newest acknowledgement of each cloud store, as the cloud's own signed bytes
  *   tally        counters by priority
  *   track        one row a track: its state's canonical bytes, change number, and its place in a
- *                digest. Rows that the cloud did not teach are found by change, all by newest stamp
+ *                digest. Rows that the cloud did not teach are found by change, all by newest
+ *                stamp
  *   config_register  what the cloud published, joined: canonical bytes, their hash for digests, and
  *                the cloud's own signed frame where there is one
  *   config_write local writes that the cloud has not taken; reason 0, or enum write_refusal; base is
@@ -41,9 +42,12 @@ enum meta_key {
     META_TRACK_HORIZON = 24,
     META_TRACK_EVICTED = 25,  /* greatest newest stamp of an evicted track */
     META_TRACK_GIVEN_UP = 26, /* tracks evicted before the cloud had them */
-    META_TRACK_INTEREST = 28, /* enum track_interest, at the last start */
     META_TRACK_DOWN = 27,     /* blob 24: store id and cursor of the cloud's change numbers */
+    META_TRACK_INTEREST =
+        28,                /* what the claims of the cloud were filtered by: enum track_interest, */
+    META_TRACK_PEERS = 29, /* and blob 32: hash of the names of the nodes in our groups */
 
+    META_PAUSED = 30,             /* 1: the operator paused the link */
     META_CLOCK = 40,              /* blob 32: boot id, monotonic nanoseconds, and the time then */
     META_UNKNOWN_ABOVE = 41,      /* stamps above were given while no time was known */
     META_CONFIG_INCARNATION = 42, /* of the numbers of local config writes */

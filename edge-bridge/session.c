@@ -261,6 +261,22 @@ enum status session_tick(struct edge *edge, struct effects *effects)
     return ST_OK;
 }
 
+enum status session_rest(struct edge *edge, struct effects *effects, const char *reason)
+{
+    struct link_state *state = &edge->session.links[LINK_CLOUD];
+    state->wanted = false;
+    set_reason(state, bytes_of_text(reason));
+    if (state->phase == LINK_OFFLINE) return ST_OK;
+    if (state->phase == LINK_ONLINE) TRY(publish_status(edge, effects, false, reason));
+    trace_line(&edge->port->trace, TRACE_INFO, "the cloud link rests: %s", reason);
+    effects_add(effects, EFFECT_DISCONNECT)->link = LINK_CLOUD;
+    enter(edge, LINK_CLOUD, LINK_OFFLINE);
+    state->attempts = 0;
+    edge->session.cloud_known = false;
+    outbox_restart(edge);
+    return ST_OK;
+}
+
 enum status session_stop(struct edge *edge, struct effects *effects)
 {
     TRY(publish_local_status(edge, effects, false));

@@ -51,6 +51,8 @@ MUST_USE enum status session_link_up(struct edge *edge, const struct event *even
 void session_link_down(struct edge *edge, const struct event *event);
 /* Connects what is due. */
 MUST_USE enum status session_tick(struct edge *edge, struct effects *effects);
+/* Close the cloud connection until it is wanted again. */
+MUST_USE enum status session_rest(struct edge *edge, struct effects *effects, const char *reason);
 /* Say goodbye: status offline with a reason, disconnect. */
 MUST_USE enum status session_stop(struct edge *edge, struct effects *effects);
 /* A hello on a living connection: a question whether the cloud is there and what it holds. */

@@ -26,6 +26,15 @@ static enum status load_down(struct edge *edge)
     return lane->down_cursor <= PACK_SEQUENCE_MAX ? ST_OK : ST_CORRUPT;
 }
 
+enum status track_lane_save_down(struct edge *edge)
+{
+    const struct track_lane *lane = &edge->track_lane;
+    uint8_t down[DOWN_SIZE];
+    memcpy(down, lane->down_store.bytes, STORE_ID_SIZE);
+    put_u64(down + STORE_ID_SIZE, lane->down_cursor);
+    return edge_meta_set_bytes(edge, META_TRACK_DOWN, bytes_of(down, sizeof(down)));
+}
+
 /* What another interest kept from us, the claims passed over: all of it is to come again. */
 static enum status check_interest(struct edge *edge)
 {
@@ -39,15 +48,6 @@ static enum status check_interest(struct edge *edge)
         TRY(track_lane_save_down(edge));
     }
     return edge_meta_set_u64(edge, META_TRACK_INTEREST, edge->settings.interest);
-}
-
-enum status track_lane_save_down(struct edge *edge)
-{
-    const struct track_lane *lane = &edge->track_lane;
-    uint8_t down[DOWN_SIZE];
-    memcpy(down, lane->down_store.bytes, STORE_ID_SIZE);
-    put_u64(down + STORE_ID_SIZE, lane->down_cursor);
-    return edge_meta_set_bytes(edge, META_TRACK_DOWN, bytes_of(down, sizeof(down)));
 }
 
 enum status track_lane_open(struct edge *edge)

@@ -10,10 +10,13 @@
  *         | in flight | passed over | waiting |
  *
  * Repair (repair_msg.h) runs when the cloud does not know our numbering, or once a day. In the
- * first case what waits is not sent at once: digests are compared, what the cloud wants is given new
- * numbers and sent, and digests that are equal let the cloud set its cursor. When that does not
+ * first case what waits is not sent at once: digests are compared, what the cloud wants is given
+ * new numbers and sent, and digests that are equal let the cloud set its cursor. When that does not
  * come about after REPAIR_TRIES_MAX comparisons, everything is sent after all. An edge without
- * interest in the cloud's tracks has nothing to compare: it sends all of its own again. */
+ * interest in the cloud's tracks has nothing to compare: it sends all of its own again.
+ *
+ * With another interest an edge lacks what the claims of the cloud passed over: its down cursor
+ * goes back to the beginning. (Of other nodes in its groups the cloud takes notice.) */
 #ifndef HOLDFAST_EDGE_BRIDGE_TRACK_LANE_H
 #define HOLDFAST_EDGE_BRIDGE_TRACK_LANE_H
 

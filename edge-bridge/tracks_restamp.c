@@ -1,8 +1,9 @@
 /* tracks_restamp.c - own stamps given anew after the clock was wrong; see tracks.h.
  *
- * Nobody but this node knows of a dot that the cloud has not admitted, so it may be unsaid: its atom
- * is taken out, its slot goes back to what the cloud may know, and the value is observed again under
- * a new incarnation, at the time it was really seen. What the wrong stamp had replaced stays so. */
+ * Nobody but this node knows of a dot that the cloud has not admitted, so it may be unsaid: its
+ * atom is taken out, its slot goes back to what the cloud may know, and the value is observed again
+ * under a new incarnation, at the time it was really seen. What the wrong stamp had replaced stays
+ * so. */
 #include "edge-bridge/edge_state.h"
 #include "edge-bridge/tracks.h"
 

@@ -126,7 +126,7 @@ enum status topic_parse(const char *root, struct bytes topic, struct topic_parts
 
 /* What the placeholders shall stand for; NULL where the template has none. */
 struct topic_words {
-    const char *node, *name, *scope;
+    const char *node, *name, *scope, *hash;
 };
 
 static bool scope_ok(struct bytes scope)
@@ -152,6 +152,11 @@ static enum status fill_level(const struct topic_words *words, struct bytes *lev
         INVARIANT(words->scope);
         *level = bytes_of_text(words->scope);
         return scope_ok(*level) ? ST_OK : ST_MALFORMED;
+    }
+    if (is(*level, "{hash}")) {
+        INVARIANT(words->hash);
+        *level = bytes_of_text(words->hash);
+        return ST_OK;
     }
     INVARIANT(level->data[0] != '{');
     return ST_OK;
@@ -188,11 +193,20 @@ enum status topic_build(const char *root, enum topic_id id, const char *node, co
     return build(root, id, &words, out);
 }
 
-enum status topic_build_config(const char *root, const char *scope, const char *key,
-                               struct topic_text *out)
+enum status topic_build_scoped(const char *root, enum topic_id id, const char *scope,
+                               const char *name, struct topic_text *out)
 {
-    const struct topic_words words = {.name = key, .scope = scope};
-    return build(root, TOPIC_CONFIG, &words, out);
+    const struct topic_words words = {.name = name, .scope = scope};
+    return build(root, id, &words, out);
+}
+
+enum status topic_build_chunk(const char *root, const char *model, const struct digest *hash,
+                              struct topic_text *out)
+{
+    char hex[2 * DIGEST_SIZE + 1];
+    hex_encode(bytes_of(hash->bytes, DIGEST_SIZE), hex);
+    const struct topic_words words = {.name = model, .hash = hex};
+    return build(root, TOPIC_MODEL_CHUNK, &words, out);
 }
 
 struct bytes topic_text_bytes(const struct topic_text *topic)

@@ -94,9 +94,13 @@ struct topic_text {
 };
 MUST_USE enum status topic_build(const char *root, enum topic_id id, const char *node,
                                  const char *name, struct topic_text *out);
-/* TOPIC_CONFIG. scope: "fleet", "group/G" or "node/N"; key "+" gives a filter. Errors: as above. */
-MUST_USE enum status topic_build_config(const char *root, const char *scope, const char *key,
-                                        struct topic_text *out);
+/* Templates with {scope}. scope: "fleet", "group/G" or "node/N"; name, the key or model, "+" gives a
+ * filter. Errors: as above. */
+MUST_USE enum status topic_build_scoped(const char *root, enum topic_id id, const char *scope,
+                                        const char *name, struct topic_text *out);
+/* TOPIC_MODEL_CHUNK. Errors: as above. */
+MUST_USE enum status topic_build_chunk(const char *root, const char *model,
+                                       const struct digest *hash, struct topic_text *out);
 struct bytes topic_text_bytes(const struct topic_text *topic);
 struct bytes topic_text_below_root(const struct topic_text *topic);
 

@@ -64,6 +64,19 @@ enum {
     CONFIG_SCOPES_MAX = NODE_GROUPS_MAX + 2, /* that hold for one node */
     ROSTER_NODES_MAX = 1024,
     ROSTER_GROUPS_MAX = 256,
+
+    /* Models. */
+    CHUNK_SIZE_MIN = 8 * 1024,           /* the last chunk of a file may be smaller */
+    CHUNK_SIZE_MAX = 60 * 1024,          /* one frame each */
+    MODEL_SIZE_MAX = 1024 * 1024 * 1024, /* of one version's file */
+    MODEL_CHUNKS_MAX = MODEL_SIZE_MAX / CHUNK_SIZE_MIN,
+    MODEL_LIST_ENTRY_SIZE = 34,  /* a chunk's hash and its size */
+    MODEL_LIST_ENTRIES_MIN = 72, /* in one block of the list, the last one apart */
+    MODEL_LIST_ENTRIES_MAX = CHUNK_SIZE_MAX / MODEL_LIST_ENTRY_SIZE,
+    MODEL_LISTS_MAX = MODEL_CHUNKS_MAX / MODEL_LIST_ENTRIES_MIN + 1,
+    MODEL_WANT_MAX = 256,  /* hashes in one request */
+    MODEL_STATES_MAX = 64, /* models of one node */
+    MODEL_REASON_SIZE_MAX = 128,
 };
 
 _Static_assert(INLINE_PAYLOAD_SIZE_MAX + ENTRY_WIRE_OVERHEAD_MAX + 256 <= BODY_SIZE_MAX,
@@ -76,5 +89,8 @@ _Static_assert(INLINE_PAYLOAD_SIZE_MAX < CONTROL_MESSAGE_SIZE_MAX,
                "any inline payload fits one control message");
 _Static_assert(CONFIG_VALUE_SIZE_MAX + 512 <= BODY_SIZE_MAX,
                "a config value of the largest size always fits one frame");
+_Static_assert(CHUNK_SIZE_MAX + 256 <= BODY_SIZE_MAX, "a chunk always fits one frame");
+_Static_assert(MODEL_LISTS_MAX * 32 + 512 <= BODY_SIZE_MAX,
+               "the manifest of the largest model always fits one frame");
 
 #endif

@@ -20,6 +20,7 @@ struct moment {
     uint64_t mono_ns;              /* CLOCK_BOOTTIME */
     uint32_t clock_uncertainty_ms; /* 0xFFFFFFFF: never synchronised */
     uint64_t disk_free_bytes;      /* of the file system of the directory */
+    int64_t certificate_expires_s; /* unix seconds, of our TLS certificate; 0: there is none */
 };
 
 enum event_kind {

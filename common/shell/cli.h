@@ -2,9 +2,9 @@
  * --version everywhere; exit codes from the one status table.
  *
  * A verb is one or two words ("run", "evidence list"). Options may stand anywhere after them, as
- * "--option value" or "--option=value"; what follows "--" is arguments, and so is a negative number.
- * What a verb's function leaves in message is printed on stderr as "program: sentence" when its status
- * is not ST_OK; its status gives the exit code. */
+ * "--option value" or "--option=value"; what follows "--" is arguments, and so is a negative
+ * number. What a verb's function leaves in message is printed on stderr as "program: sentence" when
+ * its status is not ST_OK; its status gives the exit code. */
 #ifndef HOLDFAST_COMMON_SHELL_CLI_H
 #define HOLDFAST_COMMON_SHELL_CLI_H
 

@@ -1,4 +1,5 @@
-/* cli_verb.h - from a command line to a verb's request: the arguments an engine gets, and asking it.
+/* cli_verb.h - from a command line to a verb's request: the arguments that an engine gets, and
+ * asking it.
  *
  * Most verbs of both programs are a list of cli_pass lines and one ask. Texts are borrowed and must
  * outlive the request; numbers and times are kept here, in the form engines read them: decimal, and
@@ -38,8 +39,8 @@ MUST_USE enum status cli_pass_count(struct cli_arguments *arguments, const struc
 MUST_USE enum status cli_pass_time(struct cli_arguments *arguments, const struct cli_call *call,
                                    const char *option);
 
-/* All arguments as one line: words that a shell handed over one by one unless they were quoted, parted
- * by blanks. False: they do not fit. */
+/* All arguments as one line: a shell hands its words over one by one unless they were quoted.
+ * False: they do not fit. */
 bool cli_join_words(const struct cli_call *call, struct buf *out);
 
 /* A session with the daemon of this directory, or with an engine opened here; the caller closes

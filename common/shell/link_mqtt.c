@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/shell/clock_os.h"
 #include "common/shell/paho_client.h"
+#include "common/shell/tls_files.h"
 
 enum link_state {
     LINK_IDLE,
@@ -35,6 +36,7 @@ struct link_mqtt {
     struct inbox *inbox;
     struct trace trace;
     struct resolver *resolver;
+    struct tls_files files;
     struct paho_client *client;
     enum link_state state;
     uint32_t generation;
@@ -71,6 +73,8 @@ enum status link_mqtt_open(const struct link_settings *settings, struct inbox *i
     link->inbox = inbox;
     link->trace = *trace;
     link->queue_end = &link->queue_first;
+    link->files = tls_files_of(settings->ca, settings->certificate, settings->private_key);
+    if (settings->tls) tls_files_used(&link->files);
     if (resolver_open(inbox, settings->link, &link->resolver) != ST_OK) {
         link_mqtt_close(link);
         return ST_NO_MEMORY;
@@ -165,6 +169,7 @@ static void connect_next_address(struct link_mqtt *link)
     };
     link->address_next = by_name ? link->address_count : link->address_next + 1;
     link->state = LINK_CONNECTING;
+    if (settings->tls) tls_files_used(&link->files);
     /* Paho keeps the time of a connect itself; ours only covers a callback that never comes. */
     link->deadline_ns = deadline_in((PAHO_CONNECT_TIMEOUT_S + 5) * 1000);
     link->hurry_ms = HURRY_MS_MIN;
@@ -375,6 +380,8 @@ bool link_mqtt_note(struct link_mqtt *link, const struct inbox_note *note, struc
     case INBOX_UP:
         if (link->state != LINK_CONNECTING) return false;
         link->state = LINK_UP;
+        link->deadline_ns =
+            link->settings.tls ? deadline_in(RENEWAL_CHECK_MS) : UINT64_MAX; /* of the files */
         link->window = note->receive_maximum;
         if (link->window > PAHO_IN_FLIGHT_MAX) link->window = PAHO_IN_FLIGHT_MAX;
         event->kind = EVENT_LINK_UP;
@@ -406,7 +413,7 @@ bool link_mqtt_note(struct link_mqtt *link, const struct inbox_note *note, struc
 
 uint64_t link_mqtt_deadline_ns(const struct link_mqtt *link)
 {
-    if (link->state == LINK_IDLE || link->state == LINK_UP) return UINT64_MAX;
+    if (link->state == LINK_IDLE) return UINT64_MAX;
     if (link->state == LINK_CONNECTING && link->hurry_ns < link->deadline_ns) return link->hurry_ns;
     return link->deadline_ns;
 }
@@ -420,13 +427,30 @@ static void hurry(struct link_mqtt *link, uint64_t mono_ns)
     if (link->hurry_ms < HURRY_MS_MAX) link->hurry_ms *= 2;
 }
 
+void link_mqtt_check_renewal(struct link_mqtt *link)
+{
+    if (!link->settings.tls || link->state != LINK_UP) return;
+    link->deadline_ns = deadline_in(RENEWAL_CHECK_MS);
+    if (tls_files_renewed(&link->files))
+        fail(link, BYTES_LITERAL("our certificate was renewed: connecting with it"));
+}
+
+int64_t link_mqtt_certificate_expires_s(const struct link_mqtt *link)
+{
+    return link->files.expires_s;
+}
+
 void link_mqtt_tick(struct link_mqtt *link, uint64_t mono_ns)
 {
-    if (link->state == LINK_IDLE || link->state == LINK_UP) return;
+    if (link->state == LINK_IDLE) return;
     if (link->state == LINK_CONNECTING) hurry(link, mono_ns);
     if (mono_ns < link->deadline_ns) return;
     uint8_t text[SENTENCE_SIZE_MAX];
     struct buf reason = buf_of(text, sizeof text);
+    if (link->state == LINK_UP) {
+        link_mqtt_check_renewal(link);
+        return;
+    }
     link->deadline_ns = UINT64_MAX; /* until the note that is put here has been read */
     if (link->state == LINK_RESOLVING) {
         buf_put_format(&reason, "the host name %s was not resolved within %d s",

@@ -19,6 +19,8 @@
  * answer a moment before, so that the library's second question is answered at once; use a numeric
  * host (and a certificate for it) where even that must not wait.
  *
+ * TLS asks of every connection what tls_policy.h says. Certificates are renewed without a restart.
+ *
  * Loop thread only. */
 #ifndef HOLDFAST_COMMON_SHELL_LINK_MQTT_H
 #define HOLDFAST_COMMON_SHELL_LINK_MQTT_H
@@ -32,6 +34,7 @@ enum {
     DRAIN_TIMEOUT_MS = 1000, /* for publishes in flight before an asked disconnect */
     CLOSE_TIMEOUT_MS = 1500, /* for the disconnect itself */
     LINK_QUEUE_BYTES_MAX = 4 * 1024 * 1024,
+    RENEWAL_CHECK_MS = 60 * 1000,
 };
 
 /* Texts are borrowed until link_mqtt_close. */
@@ -74,6 +77,12 @@ bool link_mqtt_note(struct link_mqtt *link, const struct inbox_note *note, struc
 /* When link_mqtt_tick wants to be called, in mono ns; UINT64_MAX: not at all. */
 uint64_t link_mqtt_deadline_ns(const struct link_mqtt *link);
 void link_mqtt_tick(struct link_mqtt *link, uint64_t mono_ns);
+
+/* The files of its certificate are looked at now, as they are every RENEWAL_CHECK_MS while the link
+ * is up: when they were renewed, the link goes down, so that the engine connects with them. */
+void link_mqtt_check_renewal(struct link_mqtt *link);
+/* Unix seconds at which our certificate expires, as last read; 0: there is none. */
+int64_t link_mqtt_certificate_expires_s(const struct link_mqtt *link);
 
 /* Drops the connection and all that is under way, silently, for an engine that was reopened. */
 void link_mqtt_reset(struct link_mqtt *link);

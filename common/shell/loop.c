@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "common/shell/control_server.h"
+#include "common/shell/tls_policy.h"
+#include "common/shell/tls_watch.h"
 #include "common/wire/control_msg.h"
 
-enum { READY_MAX = 64, SENTENCE_SIZE_MAX = 1024 };
+enum { READY_MAX = 64, SENTENCE_SIZE_MAX = 1024, NS_PER_S = 1000000000 };
 /* A commit's answers let the other side send on: small enough that both work at once. */
 enum { BATCH_BYTES_MAX = 256 * 1024, CLIENT_EVENTS_MIN = 32 };
 enum ready { READY_INBOX, READY_TIMER, READY_SIGNAL, READY_CONTROL }; /* CONTROL and all above */
@@ -42,6 +44,7 @@ struct loop {
     uint64_t paused_until_ns;
     uint64_t dropped_said;
     unsigned stop_signals;
+    struct tls_watch tls_watch;
 };
 
 static sigset_t loop_signals(void)
@@ -145,11 +148,19 @@ static void timer_set(const struct loop *loop, uint64_t until_ns)
     timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
+static void renewal_check(struct loop *loop)
+{
+    for (size_t i = 0; i < LINK_COUNT; i++) {
+        if (loop->options.links[i] != NULL) link_mqtt_check_renewal(loop->options.links[i]);
+    }
+}
+
 static void signals_read(struct loop *loop)
 {
     struct signalfd_siginfo info;
     while (read(loop->signal_fd, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) loop->stop_signals++;
+        if (info.ssi_signo == SIGHUP) renewal_check(loop);
     }
 }
 
@@ -242,6 +253,36 @@ static enum status gather_wakeup(struct loop *loop)
     return batch_step(loop, &event);
 }
 
+static int64_t certain_time_s(const struct loop *loop)
+{
+    const struct engine_calls *engine = &loop->options.engine;
+    if (engine->certain_time_s != NULL) return engine->certain_time_s(engine->context);
+    return loop->now.wall_ns / NS_PER_S;
+}
+
+/* That of the link which expires first. */
+static int64_t certificate_expires_s(const struct loop *loop)
+{
+    int64_t first_s = 0;
+    for (size_t i = 0; i < LINK_COUNT; i++) {
+        if (loop->options.links[i] == NULL) continue;
+        const int64_t expires_s = link_mqtt_certificate_expires_s(loop->options.links[i]);
+        if (expires_s != 0 && (first_s == 0 || expires_s < first_s)) first_s = expires_s;
+    }
+    return first_s;
+}
+
+static void certificates_watch(struct loop *loop)
+{
+    const int64_t certain_s = certain_time_s(loop);
+    const int64_t expires_s[TLS_WATCHED_COUNT] = {
+        [TLS_OURS] = loop->now.certificate_expires_s,
+        [TLS_BROKERS] = tls_policy_broker_expires_s(),
+    };
+    if (certain_s == TLS_TIME_UNKNOWN) return;
+    tls_watch_tick(&loop->tls_watch, &loop->options.trace, loop->now.mono_ns, certain_s, expires_s);
+}
+
 static void perform(struct loop *loop, const struct effect *effect)
 {
     struct link_mqtt *link = loop->options.links[effect->link];
@@ -252,6 +293,7 @@ static void perform(struct loop *loop, const struct effect *effect)
     if (link == NULL) return;
     switch (effect->kind) {
     case EFFECT_CONNECT:
+        tls_policy_time(certain_time_s(loop));
         link_mqtt_connect(link, effect->topic, effect->payload, effect->retain);
         return;
     case EFFECT_DISCONNECT:
@@ -274,6 +316,7 @@ static void batch_start(struct loop *loop)
 {
     effects_clear(loop->effects);
     loop->now = clock_os_now(&loop->clock);
+    loop->now.certificate_expires_s = certificate_expires_s(loop);
     loop->begun = false;
     loop->event_count = 0;
     loop->entry_count = 0;
@@ -370,6 +413,7 @@ static enum status turn(struct loop *loop, struct buf *message)
             if (loop->engine_open) loop->paused_until_ns = 0;
         } else {
             status = batch_run(loop);
+            certificates_watch(loop);
             if (status != ST_OK) status = batch_failed(loop, status, message);
             inbox_release(loop->options.inbox);
             /* Sent before interest is looked at: answers that fit need no epoll call. */

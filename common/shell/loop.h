@@ -10,7 +10,9 @@
  * no END yet gets one with that status (nothing in it was accepted), both links are dropped, and
  * the engine is reopened from its store, exactly as after a crash. A full disk is said once and
  * tried again each second. When reopening fails for good, or RETRIES_MAX batches in a row fail with
- * a status of class STOP, the loop ends with that status. */
+ * a status of class STOP, the loop ends with that status.
+ *
+ * SIGHUP: certificates that were renewed are used now, not within a minute. */
 #ifndef HOLDFAST_COMMON_SHELL_LOOP_H
 #define HOLDFAST_COMMON_SHELL_LOOP_H
 

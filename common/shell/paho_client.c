@@ -9,9 +9,10 @@
 
 #include "common/base/check.h"
 #include "common/shell/tcp_options.h"
+#include "common/shell/tls_policy.h"
 #include "common/shell/waker.h"
 
-enum { REASON_SIZE_MAX = 512, ADDRESS_SIZE_MAX = 256, URI_SIZE_MAX = 320 };
+enum { REASON_SIZE_MAX = 640, ADDRESS_SIZE_MAX = 256, URI_SIZE_MAX = 320 };
 
 struct subscription {
     struct paho_client *client;
@@ -41,6 +42,7 @@ struct paho_client {
 static MQTTAsync keeper;
 static pthread_once_t keeper_once = PTHREAD_ONCE_INIT;
 static struct waker waker = WAKER_CLOSED;
+static bool tls_ready;
 
 /* The waker speaks only while a link connects, which may be a minute after the first link that
  * failed: so no answer of it is ever late. When this fails, connects just last longer. */
@@ -58,6 +60,7 @@ static void keeper_create(void)
 {
     char uri[URI_SIZE_MAX];
     uint16_t port = 1; /* never connected to */
+    tls_ready = tls_policy_start();
     MQTTAsync_init_options init = MQTTAsync_init_options_initializer;
     init.do_openssl_init = 1;
     MQTTAsync_global_init(&init);
@@ -154,13 +157,15 @@ static void on_connected(void *context, MQTTAsync_successData5 *response)
 static void on_connect_failed(void *context, MQTTAsync_failureData5 *response)
 {
     const struct paho_client *client = context;
-    char reason[REASON_SIZE_MAX];
+    char reason[REASON_SIZE_MAX], why[TLS_SENTENCE_SIZE_MAX];
     const char *refusal = NULL;
     if (response->code > 0) refusal = MQTTReasonCode_toString((enum MQTTReasonCodes)response->code);
     if (response->reasonCode > MQTTREASONCODE_SUCCESS)
         refusal = MQTTReasonCode_toString(response->reasonCode);
     if (refusal != NULL)
         snprintf(reason, sizeof reason, "the broker refused the connection: %s", refusal);
+    else if (client->tls && tls_policy_take(client->address, why))
+        snprintf(reason, sizeof reason, "TLS failed: %s", why);
     else if (client->tls_error[0] != '\0')
         snprintf(reason, sizeof reason, "TLS failed: %s", client->tls_error);
     else
@@ -173,10 +178,12 @@ static void on_connect_failed(void *context, MQTTAsync_failureData5 *response)
 
 static void on_connection_lost(void *context, char *cause)
 {
-    char reason[REASON_SIZE_MAX];
+    const struct paho_client *client = context;
+    char reason[REASON_SIZE_MAX], why[TLS_SENTENCE_SIZE_MAX];
+    if (client->tls && tls_policy_take(client->address, why)) cause = why;
     snprintf(reason, sizeof reason, "the connection was lost%s%s", cause != NULL ? ": " : "",
              cause != NULL ? cause : "");
-    reason_put(context, INBOX_DOWN, reason);
+    reason_put(client, INBOX_DOWN, reason);
 }
 
 static void on_disconnected(void *context, MQTTProperties *properties, enum MQTTReasonCodes code)
@@ -319,6 +326,10 @@ enum status paho_client_connect(const struct paho_options *options, struct paho_
 {
     *out = NULL;
     pthread_once(&keeper_once, keeper_create);
+    if (options->tls && !tls_ready) {
+        buf_put_text(message, "the TLS library takes no rules for its connections");
+        return ST_NETWORK;
+    }
     struct paho_client *client = calloc(1, sizeof *client);
     if (client == NULL) return ST_NO_MEMORY;
     client->inbox = options->inbox;
@@ -327,6 +338,7 @@ enum status paho_client_connect(const struct paho_options *options, struct paho_
     client->tls = options->tls;
     client->port = options->port;
     snprintf(client->address, sizeof client->address, "%s", options->address);
+    (void)tls_policy_take(client->address, NULL); /* what an earlier connection has left */
     for (uint32_t i = 0; i < PAHO_IN_FLIGHT_MAX; i++)
         client->slots[i] = (struct publish_slot){.client = client, .number = i};
     enum status status = handle_create(client, options);

@@ -11,7 +11,7 @@
 
 #include "common/base/bytes.h"
 
-enum { SECURITY_LEVEL = 2, HOST_SIZE = 256, NAMES_SIZE_MAX = 200, DATE_SIZE = 32 };
+enum { SECURITY_LEVEL = 2, HOST_SIZE = 256, NAMES_SIZE_MAX = 64, DATE_SIZE = 32 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* All below are under the lock. */
@@ -51,19 +51,13 @@ static void name_put(struct buf *names, const GENERAL_NAME *name)
     }
 }
 
-/* As many of the names as there is room for. */
+/* As many of the names as there is room for, from the first on. */
 static void names_write(const X509 *certificate, char out[NAMES_SIZE_MAX + 1])
 {
     struct buf names = buf_of(out, NAMES_SIZE_MAX);
     GENERAL_NAMES *all = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
-        const size_t before = names.size;
+    for (int i = 0; i < sk_GENERAL_NAME_num(all); i++)
         name_put(&names, sk_GENERAL_NAME_value(all, i));
-        if (buf_ok(&names)) continue;
-        names = buf_of(out, NAMES_SIZE_MAX);
-        names.size = before;
-        break;
-    }
     GENERAL_NAMES_free(all);
     out[names.size] = '\0';
 }
@@ -80,26 +74,24 @@ static void judgement_say(const SSL *ssl, const X509 *certificate, int error)
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
         snprintf(sentence, sizeof sentence,
-                 "the broker's certificate is not from an authority in the file that the setting "
-                 "ca names");
+                 "the broker's certificate is not from an authority in the file of setting ca");
         break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
         date_write(X509_get0_notAfter(certificate), date);
         snprintf(sentence, sizeof sentence,
-                 "the broker's certificate or that of its authority expired at %s; renew it", date);
+                 "the broker's certificate, or its authority's, expired at %s; renew it", date);
         break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
         date_write(X509_get0_notBefore(certificate), date);
         snprintf(sentence, sizeof sentence,
-                 "the broker's certificate or that of its authority is valid only from %s on; is "
-                 "a clock wrong?",
+                 "the broker's certificate, or its authority's, begins only at %s; is a clock "
+                 "wrong?",
                  date);
         break;
     case X509_V_ERR_HOSTNAME_MISMATCH:
         names_write(certificate, names);
         snprintf(sentence, sizeof sentence,
-                 "the broker's certificate does not name %s (it names: %s); set host to one of its "
-                 "names, or make it a certificate that names this one",
+                 "the broker's certificate does not name %.64s, but %s; one of both is wrong",
                  host != NULL ? host : "it", names[0] != '\0' ? names : "nothing");
         break;
     default:

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TLS_SENTENCE_SIZE_MAX = 512 };
+enum { TLS_SENTENCE_SIZE_MAX = 256 };
 
 #define TLS_TIME_UNKNOWN INT64_C(0)
 

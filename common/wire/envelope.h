@@ -42,8 +42,12 @@ enum frame_kind {
     FRAME_TRACK_WANT = 16,
     FRAME_CONFIG_HAVE = 17,
     FRAME_CONFIG_HELD = 18,
-    FRAME_ROSTER = 19, /* roster_msg.h */
-    FRAME_KIND_MAX = 19,
+    FRAME_ROSTER = 19,         /* roster_msg.h */
+    FRAME_MODEL_MANIFEST = 20, /* model_msg.h, as all up to 23 */
+    FRAME_MODEL_CHUNK = 21,
+    FRAME_MODEL_WANT = 22,
+    FRAME_MODEL_STATE = 23,
+    FRAME_KIND_MAX = 23,
 };
 
 enum { ENVELOPE_VERSION = 1, ENVELOPE_FLAG_ZSTD = 1 };

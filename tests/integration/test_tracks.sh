@@ -91,7 +91,8 @@ ok "the local broker is joined" within 10 test_field one local_link online
 
 # ---- what a sensor says, and its receipt ----
 printf '{"position":{"lat":48.1,"lon":11.5,"alt":30.5},"position_confidence":0.9,
-    "classification":"ship","classification_confidence":0.7,"sensor":"radar-1","velocity":{"north":-1,"east":2}}' \
+    "classification":"ship","classification_confidence":0.7,"sensor":"radar-1",
+    "velocity":{"north":-1,"east":2}}' \
     >"$SCRATCH/observation"
 observe ship-1 "$SCRATCH/observation"
 is "an observation in JSON gets its receipt" "$RECEIPT" "ok -"

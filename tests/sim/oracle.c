@@ -281,6 +281,9 @@ void oracle_say_what_is_left(struct oracle *oracle)
         if (publisher->done || publisher->edge->stopped) continue;
         world_fail(world, "every publisher gets its receipts", "%s waits still", publisher->label);
     }
+    const char *left = world->failed ? NULL : data_left(oracle);
+    if (left != NULL) oracle_replicas(oracle); /* which says where they differ */
+    if (left != NULL) world_fail(world, "tracks and config come to rest", "%s", left);
     for (unsigned i = 0; i < world->edge_count && !world->failed; i++) {
         struct sim_node *edge = &world->edges[i];
         if (edge->stopped) continue;
@@ -289,8 +292,5 @@ void oracle_say_what_is_left(struct oracle *oracle)
         world_fail(world, "everything is acknowledged", "%s: %llu entries pending", edge->label,
                    (unsigned long long)pending);
     }
-    const char *left = world->failed ? NULL : data_left(oracle);
-    if (left != NULL) oracle_replicas(oracle); /* which says where they differ */
-    if (left != NULL) world_fail(world, "tracks and config come to rest", "%s", left);
     world_fail(world, "everything is acknowledged", "a process is not up");
 }

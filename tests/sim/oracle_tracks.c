@@ -14,7 +14,7 @@
 #include "edge-bridge/edge_state.h"
 #include "tests/sim/oracle_state.h"
 
-enum { DOTS_MAX = 6, FIELDS = 2, HORIZON_SLACK_MS = 3000 };
+enum { DOTS_MAX = 6, FIELDS = 2, HORIZON_SLACK_MS = 3000, HORIZON_LAG_MS = 60 * 1000 };
 
 #define BATCH_NS SIM_S
 
@@ -461,6 +461,18 @@ static bool in_groups_of(const struct track_oracle *tracks, const struct sim_nod
     return false;
 }
 
+/* It travels with tracks and hellos, a little behind the cloud's. */
+static void check_horizon(struct world *world, const struct sim_node *edge, uint64_t horizon)
+{
+    const struct cloud_settings *settings = &world->cloud.cloud_settings;
+    uint64_t slack_ms = settings->track_retention_s * UINT64_C(1000) / 50;
+    if (slack_ms < HORIZON_LAG_MS) slack_ms = HORIZON_LAG_MS;
+    if (edge->edge_settings.interest == INTEREST_NONE) return;
+    if (edge->edge->track_store.horizon + (slack_ms << 16) >= horizon) return;
+    world_fail(world, "the horizon is everybody's", "%s is %lld ms behind", edge->label,
+               (long long)(hlc_ms(horizon) - hlc_ms(edge->edge->track_store.horizon)));
+}
+
 static void check_edge(struct track_oracle *tracks, struct sim_node *edge,
                        const struct track *cloud, uint64_t horizon)
 {
@@ -471,6 +483,7 @@ static void check_edge(struct track_oracle *tracks, struct sim_node *edge,
     struct track *mine = sim_allocate(tracks->track_count * sizeof(*mine));
     const bool opened = oracle_open_copy(edge, &disk, &db) == ST_OK;
     if (!opened) world_fail(world, "no crash damages a disk", "%s", edge->label);
+    check_horizon(world, edge, horizon);
     if (opened && read_replica(tracks, edge, db, horizon, mine)) {
         for (unsigned track = 0; track < tracks->track_count && !world->failed; track++) {
             const bool all =

@@ -35,8 +35,17 @@ struct swarm_result {
     uint64_t hours_ms; /* virtual */
 };
 
-static const char *const mutants[MUTANT_COUNT] = {"none", "speak-before-commit", "trust-puback",
-                                                  "edge-not-synced", "cloud-not-synced"};
+static const char *const mutants[MUTANT_COUNT] = {"none",
+                                                  "speak-before-commit",
+                                                  "trust-puback",
+                                                  "edge-not-synced",
+                                                  "cloud-not-synced",
+                                                  "sent-is-taken",
+                                                  "clamps",
+                                                  "forgets-refusals",
+                                                  "one-incarnation",
+                                                  "no-echo",
+                                                  "keeps-horizon"};
 
 static void add_counts(struct world_counts *sum, const struct world_counts *counts)
 {

@@ -12,7 +12,8 @@
  *   world_verb.c  an operator's verb
  *   world_link.c  MQTT connections between nodes, publishers and brokers
  *   world_replay.c  old frames, published again, and forged ones
- *   world_mutant.c  an edge that believes the broker, and other broken rules
+ *   world_mutant.c  an edge that believes the broker
+ *   world_rewrite.c  broken rules that frames can play
  *   publisher.c   programs on the edge hardware that hand in evidence until they hold a receipt
  *   actor.c       programs that observe tracks and write config, and an operator
  *   faults.c      what goes wrong, when and how often; and the healing
@@ -153,6 +154,13 @@ enum world_mutant {
     MUTANT_TRUST_PUBACK,        /* the broker's PUBACK counts as the cloud's word */
     MUTANT_EDGE_NOT_SYNCED,     /* as PRAGMA synchronous=NORMAL on the edges */
     MUTANT_CLOUD_NOT_SYNCED,
+    /* Frames are rewritten: world_rewrite.c. */
+    MUTANT_SENT_IS_TAKEN,    /* acknowledgements say that all tracks that were sent are joined */
+    MUTANT_CLAMPS,           /* a stamp from the future is cut to now, and no clock heals */
+    MUTANT_FORGETS_REFUSALS, /* acknowledgements do not say which writes were refused */
+    MUTANT_ONE_INCARNATION,  /* a node that evicted goes on as the same writer */
+    MUTANT_NO_ECHO,          /* a node never gets a track that it has observed itself */
+    MUTANT_KEEPS_HORIZON,    /* edges are never told of it */
     MUTANT_COUNT,
 };
 
@@ -304,6 +312,8 @@ void world_replay(struct world *world, bool forged);
 /* world_mutant.c: the cloud's word for what this message brought, forged; NULL: no run. */
 struct sim_message *mutant_ack(const struct sim_endpoint *endpoint,
                                const struct sim_message *published);
+/* world_rewrite.c: the same message as the mutant would say it; NULL: it says nothing else. */
+struct sim_message *mutant_rewrite(struct sim_node *sender, const struct sim_message *fields);
 
 /* A request of a control client, run at once, between events. Replies are collected in world->reply, each with a 4-byte
  * length in front. Returns the END status; ST_AGAIN when the node went down. */

@@ -66,7 +66,7 @@ static struct sim_message *forge(struct forger *forger, const struct sim_endpoin
     const struct world *world = endpoint->broker->world;
     const struct evidence_run *run = forger->run;
     struct ack *ack = forger->ack;
-    uint8_t bytes[1024];
+    uint8_t bytes[8192];
     struct buf body = buf_of(bytes, sizeof(bytes));
     struct buf frame = buf_of(forger->memory + BODY_UNPACKED_SIZE_MAX, FRAME_SIZE_MAX);
     const struct node_name sender = {.text = "cloud"};

@@ -407,12 +407,16 @@ static void perform(struct sim_node *node, const struct effect *effect)
     case EFFECT_SUBSCRIBE:
         endpoint_subscribe(endpoint, effect->topic, effect->no_local);
         return;
-    case EFFECT_PUBLISH:
+    case EFFECT_PUBLISH: {
+        struct sim_message *changed =
+            effect->link == LINK_CLOUD ? mutant_rewrite(node, &fields) : NULL;
         world->counts.frames++;
         if (effect->link == LINK_CLOUD) world_keep_frame(world, effect);
         world->counts.bytes += effect->payload.size;
-        endpoint_publish(endpoint, sim_message_new(&fields), effect->token);
+        if (changed == NULL) changed = sim_message_new(&fields);
+        endpoint_publish(endpoint, changed, effect->token);
         return;
+    }
     case EFFECT_REPLY:
         perform_reply(node, effect);
         return;

@@ -142,7 +142,7 @@ void edge_config_publish_on(struct edge_config *config, const struct config_entr
     struct buf body;
     struct topic_text topic;
     encode_entry(config, entry, &body);
-    assert_int_equal(topic_build_config("hf/v1", scope, key, &topic), ST_OK);
+    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, scope, key, &topic), ST_OK);
     edge_rig_hear_on(&config->rig, &topic, FRAME_CONFIG, buf_bytes(&body), signer, true);
 }
 
@@ -161,7 +161,8 @@ struct bytes edge_config_frame(struct edge_config *config, const struct config_e
     const struct node_name cloud = {"cloud"};
     config_scope_text(&entry->key.scope, scope);
     encode_entry(config, entry, &body);
-    assert_int_equal(topic_build_config("hf/v1", scope, entry->key.name.text, &topic), ST_OK);
+    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, scope, entry->key.name.text, &topic),
+                     ST_OK);
     const struct envelope_spec spec = {
         .kind = FRAME_CONFIG,
         .sender = &cloud,

@@ -312,7 +312,7 @@ static struct bytes forge(const struct secret_key *key, const char *topic_key)
     struct topic_text topic;
     const struct config_write write =
         rig_write("cloud", 1, "fleet", "threshold", rig_ms(&rig) + 1000, 9);
-    assert_int_equal(topic_build_config("hf/v1", "fleet", topic_key, &topic), ST_OK);
+    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "fleet", topic_key, &topic), ST_OK);
     config_msg_pack(&write.entry, &body);
     const struct envelope_spec spec = {
         .kind = FRAME_CONFIG,

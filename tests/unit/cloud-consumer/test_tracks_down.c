@@ -362,6 +362,7 @@ static void test_a_revoked_node_is_told_nothing_more(void **state)
     track_node_meet(&rig, &b);
     assert_int_equal(cloud_rig_verb(&rig, "node-revoke", "node", "edge-2", NULL), ST_OK);
     track_rig_send_one(&rig, &a, "T1", 1);
+    assert_false(track_rig_down(&rig, &b, 0, &frame));
     wait_ms(TRACK_PAUSE_MS);
     assert_false(track_rig_down(&rig, &b, 0, &frame));
 }

@@ -243,6 +243,26 @@ static void test_archived_states_go_by_their_age(void **state)
     assert_int_equal(cloud_rig_sql_number(&rig, "SELECT COUNT(*) FROM track"), 1);
 }
 
+/* The row that names a dead track stays as long as anything of it is archived. */
+static void test_a_dead_track_keeps_its_name_while_the_archive_speaks_of_it(void **state)
+{
+    (void)state;
+    rig.options.settings.track_archive_days = 2;
+    cloud_rig_reopen(&rig);
+    track_node_meet(&rig, &a);
+    see("T1", 0);
+    wait_ms(DAY_MS);
+    see("T1", 0);
+    wait_ms(DAY_MS + 60000);
+    for (int i = 0; i < 5; i++)
+        wait_ms(1);
+    assert_int_equal(digest_field("archived"), 1);
+    assert_int_equal(digest_field("tracks"), 0);
+    assert_int_equal(cloud_rig_verb(&rig, "track-history", "name", "T1", NULL), ST_OK);
+    assert_int_equal(rig.record_count, 1);
+    assert_true(cloud_rig_field_is(&rig, "track", "T1"));
+}
+
 static void test_numbers_of_the_archive_are_never_used_twice(void **state)
 {
     (void)state;
@@ -271,6 +291,7 @@ int main(void)
         TEST(test_an_expired_track_is_not_resurrected),
         TEST(test_the_archive_is_kept_for_ever_without_a_setting),
         TEST(test_archived_states_go_by_their_age),
+        TEST(test_a_dead_track_keeps_its_name_while_the_archive_speaks_of_it),
         TEST(test_numbers_of_the_archive_are_never_used_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,8 @@ static void check_row(const struct poison *poison)
     log_id_of(after);
     assert_int_equal(strcmp(before, after) != 0, poison->ahead);
     assert_int_equal(edge_rig_verb(&config.rig, "verify"), ST_OK);
+    edge_config_reply(&config);
+    assert_int_equal(edge_rig_status(&config.rig, "clock_healed"), 1);
     edge_config_close(&config);
 }
 
@@ -198,24 +200,39 @@ static void test_an_honest_write_made_earlier_elsewhere_loses(void **state)
 }
 
 /* Whoever overwrites a value has seen it: the new stamp stays above the old one's even where the
- * true time was before it, as with clocks that differ by a little. */
+ * true time was before it. */
 static void test_a_write_given_a_new_stamp_still_follows_what_it_overwrote(void **state)
 {
     (void)state;
+    const struct ack_refusal refusal = {1, 1, WRITE_FUTURE};
     edge_config_open(&config, 0);
     const struct config_entry seen =
-        edge_config_entry("fleet", "alpha", edge_config_stamp(&config, 4000), "edge-2", "seen");
+        edge_config_entry("fleet", "alpha", edge_config_stamp(&config, 200000), "edge-2", "seen");
     edge_config_online(&config);
     edge_config_publish(&config, &seen);
-    edge_rig_disconnect(&config.rig);
-    edge_config_set_wall_error(&config, 0);
-    edge_rig_reopen(&config.rig);
     edge_config_set(&config, "alpha", "{\"value\":\"ours\",\"scope\":\"fleet\"}");
-    edge_config_connect(&config);
-    edge_config_nack(&config, NACK_FUTURE, 1, 1);
+    assert_true(edge_config_sent_writes(&config, 0));
+    edge_config_ack(&config, config.writes->incarnation, 1, &refusal, 1);
+    config.rig.cloud_stamp = seen.reg.hlc + 1;
     edge_config_reply(&config);
-    assert_true(edge_config_sent_write(&config, "alpha")->entry.reg.hlc >= seen.reg.hlc);
+    assert_true(edge_config_sent_write(&config, "alpha")->entry.reg.hlc > seen.reg.hlc);
     assert_string_equal(edge_config_value(&config, "alpha"), "ours");
+}
+
+/* The first is a little ahead and keeps its stamp, the second is far ahead and gets a new one. */
+static void test_a_write_given_a_new_stamp_still_follows_our_own_earlier_one(void **state)
+{
+    (void)state;
+    edge_config_open(&config, 200000);
+    edge_config_set(&config, "alpha", "{\"value\":\"first\"}");
+    edge_config_set_wall_error(&config, HOUR_MS);
+    edge_rig_pass_ms(&config.rig, 1000);
+    edge_config_set(&config, "alpha", "{\"value\":\"second\"}");
+    edge_config_online(&config);
+    assert_true(edge_config_sent_writes(&config, 0));
+    assert_int_equal(config.writes->count, 2);
+    assert_true(config.writes->writes[0].entry.reg.hlc < config.writes->writes[1].entry.reg.hlc);
+    assert_string_equal(edge_config_value(&config, "alpha"), "second");
 }
 
 /* The battery was dead, then somebody set the clock, then the node was restarted: that the time was
@@ -584,6 +601,8 @@ int main(void)
                                   tear_down),
         cmocka_unit_test_teardown(test_an_honest_write_made_earlier_elsewhere_loses, tear_down),
         cmocka_unit_test_teardown(test_a_write_given_a_new_stamp_still_follows_what_it_overwrote,
+                                  tear_down),
+        cmocka_unit_test_teardown(test_a_write_given_a_new_stamp_still_follows_our_own_earlier_one,
                                   tear_down),
         cmocka_unit_test_teardown(test_a_write_stamped_while_the_time_was_known_keeps_its_stamp,
                                   tear_down),

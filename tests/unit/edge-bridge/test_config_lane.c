@@ -366,6 +366,24 @@ static void test_what_was_written_after_it_follows_it_in_the_new_order_too(void 
     assert_string_equal(edge_config_value(&config, "alpha"), "two");
 }
 
+/* Giving it a new stamp would lift the older value over the newer. */
+static void test_it_is_history_when_our_own_later_write_was_admitted(void **state)
+{
+    (void)state;
+    const struct ack_refusal refusal = {1, 1, WRITE_FUTURE};
+    const uint32_t incarnation = online_with_a_write();
+    edge_config_ack(&config, incarnation, 1, &refusal, 1);
+    set_text("alpha", "two");
+    assert_int_equal(edge_config_sent_write(&config, "alpha")->operation, 2);
+    edge_config_ack(&config, incarnation, 2, &refusal, 1);
+    edge_rig_pass_ms(&config.rig, 6000);
+    edge_rig_wakeup(&config.rig);
+    edge_config_reply(&config);
+    assert_null(edge_config_sent_write(&config, "alpha"));
+    assert_string_equal(edge_config_value(&config, "alpha"), "two");
+    assert_int_equal(edge_rig_status(&config.rig, "config_pending"), 0);
+}
+
 /* ---- Restored from a backup ------------------------------------------------------------------ */
 
 static void test_numbers_that_were_never_given_out_bring_a_new_incarnation(void **state)
@@ -446,6 +464,7 @@ int main(void)
         CASE(test_a_write_refused_for_its_stamp_counts_on_and_the_cloud_is_asked),
         CASE(test_the_answer_gives_it_a_new_number),
         CASE(test_what_was_written_after_it_follows_it_in_the_new_order_too),
+        CASE(test_it_is_history_when_our_own_later_write_was_admitted),
         CASE(test_numbers_that_were_never_given_out_bring_a_new_incarnation),
         CASE(test_the_incarnation_survives_a_restart),
         CASE(test_numbers_are_not_given_out_twice_over_a_restart),

@@ -324,6 +324,21 @@ static void test_config_list_names_each_scope_of_each_key(void **state)
     assert_string_equal(edge_config_field(&config, "effective"), "true");
 }
 
+/* More than one step may say: the list is cut, and says how to go on. */
+static void test_config_list_goes_on_after_the_key_it_ended_with(void **state)
+{
+    (void)state;
+    edge_config_online(&config);
+    publish("fleet", "alpha", 1000, "one");
+    publish("fleet", "beta", 1000, "two");
+    publish("fleet", "gamma", 1000, "three");
+    assert_int_equal(edge_config_verb(&config, "config-list", "limit", "2", NULL, NULL), ST_OK);
+    assert_int_equal(record_count(), 2);
+    assert_int_equal(edge_config_verb(&config, "config-list", "after", "beta", NULL, NULL), ST_OK);
+    assert_int_equal(record_count(), 1);
+    assert_string_equal(edge_config_field(&config, "key"), "gamma");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -349,6 +364,7 @@ int main(void)
         CASE(test_wrong_arguments_are_usage_errors),
         CASE(test_config_get_of_a_scope_tells_what_stands_there),
         CASE(test_config_list_names_each_scope_of_each_key),
+        CASE(test_config_list_goes_on_after_the_key_it_ended_with),
     };
     return cmocka_run_group_tests_name("edge-bridge/config_local", tests, NULL, NULL);
 }

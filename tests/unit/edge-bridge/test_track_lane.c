@@ -282,7 +282,7 @@ static void test_a_claim_passes_over_what_the_cloud_taught(void **state)
     assert_int_equal(batch->head.to_change, 2);
 }
 
-/* The numbers of taught rows stand in no index: after a restart they must not be given out again. */
+/* The numbers of taught rows stand in no index: a restart must not give them out again. */
 static void test_change_numbers_are_never_given_out_twice(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_track_repair.c - what happens when the two sides do not agree on where they are: a cloud that
- * forgot, a store that was restored, replicas that are compared. */
+/* test_track_repair.c - when the two sides do not agree on where they are: a cloud that forgot, a
+ * store that was restored, replicas that are compared. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

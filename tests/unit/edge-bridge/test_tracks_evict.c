@@ -1,4 +1,4 @@
-/* test_tracks_evict.c - what an edge gives up when it holds too much, and what it must not forget. */
+/* test_tracks_evict.c - what an edge gives up when it holds too much, and what it never forgets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ static void settle(void)
     edge_rig_wakeup(&rig);
 }
 
-/* The law of design 3.2: an eviction is no forgetting. The cloud's copy keeps the classification. */
+/* The law of design 3.2: an eviction is no forgetting, the cloud's copy stays classified. */
 static void test_an_observation_after_an_eviction_does_not_cover_what_was_evicted(void **state)
 {
     (void)state;

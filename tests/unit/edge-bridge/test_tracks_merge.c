@@ -124,6 +124,54 @@ static void test_with_another_interest_everything_is_asked_for_again(void **stat
     assert_int_equal(rig.edge->track_lane.down_cursor, 0);
 }
 
+/* edge-1 is in group g, and so is edge-2 when it is said to be. */
+static void hear_roster(uint64_t version, bool both)
+{
+    static struct roster roster;
+    memset(&roster, 0, sizeof(roster));
+    roster.version = version;
+    roster.group_count = 1;
+    roster.node_count = 2;
+    roster.groups[0] = (struct level_name){"g"};
+    roster.nodes[0].name = (struct node_name){"edge-1"};
+    roster.nodes[1].name = (struct node_name){"edge-2"};
+    roster.nodes[0].group_count = 1;
+    roster.nodes[1].group_count = both;
+    struct buf body = buf_of(rig.scratch, BODY_SIZE_MAX);
+    roster_msg_encode(&roster, &body);
+    assert_true(buf_ok(&body));
+    edge_rig_hear(&rig, TOPIC_ROSTER, FRAME_ROSTER, buf_bytes(&body));
+    edge_rig_wakeup(&rig);
+}
+
+static size_t digest_tracks(void)
+{
+    static struct track_digests digests;
+    size_t count = 0;
+    assert_int_equal(track_store_digests(rig.edge, 0, false, &digests), ST_OK);
+    for (size_t i = 0; i < TRACK_BUCKETS; i++)
+        count += digests.buckets[i] != 0;
+    return count;
+}
+
+/* The cloud compares with what a member of our groups has observed, and so must we. */
+static void test_a_comparison_by_groups_leaves_out_what_no_member_has_observed(void **state)
+{
+    (void)state;
+    rig.options.settings.interest = INTEREST_GROUPS;
+    edge_rig_reopen(&rig);
+    edge_tracks_connect(&rig, &cloud);
+    edge_tracks_see(&rig, "own", 1);
+    edge_tracks_foreign(&foreign, "edge-2", edge_tracks_stamp(&rig, 0), 5, NULL);
+    hear_one(0, 17, "ship-1", &foreign);
+    /* Before the roster was heard nobody can tell. */
+    assert_int_equal(digest_tracks(), 2);
+    hear_roster(1, false);
+    assert_int_equal(digest_tracks(), 1);
+    hear_roster(2, true);
+    assert_int_equal(digest_tracks(), 2);
+}
+
 /* A cloud whose clock runs away must not make every edge's stamps run with it. */
 static void test_a_track_beyond_our_clock_is_left_out_and_asked_for_again(void **state)
 {
@@ -310,6 +358,7 @@ int main(void)
         TEST(test_a_batch_beyond_a_gap_is_joined_but_not_claimed),
         TEST(test_the_changes_of_a_new_store_are_counted_from_the_beginning),
         TEST(test_with_another_interest_everything_is_asked_for_again),
+        TEST(test_a_comparison_by_groups_leaves_out_what_no_member_has_observed),
         TEST(test_a_track_beyond_our_clock_is_left_out_and_asked_for_again),
         TEST(test_a_malformed_batch_is_counted_and_changes_nothing),
         TEST(test_a_concurrent_observation_lives_beside_ours_until_we_see_both),

@@ -249,14 +249,15 @@ static void test_config_topics_are_built_for_each_scope_and_parse_back(void **st
     struct topic_text topic;
     struct topic_parts parts;
     for (size_t i = 0; i < COUNT_OF(scopes); i++) {
-        assert_int_equal(topic_build_config("hf/v1", scopes[i], "fusion.max", &topic), ST_OK);
+        assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, scopes[i], "fusion.max", &topic),
+                         ST_OK);
         assert_int_equal(topic_parse("hf/v1", topic_text_bytes(&topic), &parts), ST_OK);
         assert_int_equal(parts.id, TOPIC_CONFIG);
         assert_true(bytes_equal(parts.scope, bytes_of_text(scopes[i])));
         assert_true(bytes_equal(parts.name, BYTES_LITERAL("fusion.max")));
         assert_true(bytes_equal(parts.below_root, topic_text_below_root(&topic)));
     }
-    assert_int_equal(topic_build_config("hf/v1", "group/g", "+", &topic), ST_OK);
+    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "group/g", "+", &topic), ST_OK);
     assert_string_equal(topic.text, "hf/v1/config/group/g/+");
 }
 
@@ -267,10 +268,12 @@ static void test_config_topics_of_wrong_scopes_and_keys_are_not_built(void **sta
                                          "node/A", "node/edge-1/", "fleet/", "fleet/x", "+"};
     struct topic_text topic;
     for (size_t i = 0; i < COUNT_OF(scopes); i++)
-        assert_int_equal(topic_build_config("hf/v1", scopes[i], "key", &topic), ST_MALFORMED);
-    assert_int_equal(topic_build_config("hf/v1", "fleet", "a/b", &topic), ST_MALFORMED);
-    assert_int_equal(topic_build_config("hf/v1", "fleet", "", &topic), ST_MALFORMED);
-    assert_int_equal(topic_build_config("hf/v1", "fleet", "#", &topic), ST_MALFORMED);
+        assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, scopes[i], "key", &topic),
+                         ST_MALFORMED);
+    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "fleet", "a/b", &topic),
+                     ST_MALFORMED);
+    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "fleet", "", &topic), ST_MALFORMED);
+    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "fleet", "#", &topic), ST_MALFORMED);
 }
 
 static void test_names_that_are_no_single_level_are_not_built(void **state)
