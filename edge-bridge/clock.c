@@ -178,8 +178,8 @@ static uint64_t stamp_of_ms(int64_t ms)
 }
 
 /* Stamps of our clock up to here can be right: the cloud's time by now, the stamps of ours that it
- * admitted, and those of others that it passed on. Its own clock is not below any of these; that one
- * is believed as far as stamps that it may take can have carried it. */
+ * admitted, and those of others that it passed on. Its own clock is not below any of these; that
+ * one is believed as far as stamps that it may take can have carried it. */
 static int64_t lawful_ms(const struct edge *edge, int64_t cloud_ms, uint64_t round_trip_ms)
 {
     const struct clock *clock = &edge->clock;

@@ -71,8 +71,8 @@ MUST_USE enum status clock_stamp_again(struct edge *edge, const struct done_at *
 /* Would clock_receive take it? */
 bool clock_is_lawful(const struct edge *edge, uint64_t stamp);
 /* The cloud's fresh word: cloud_ms was its clock after sent_mono_ns of ours; admitted is the
- * greatest stamp of ours that it took. clock.cloud_stamp is that of the frame that says so. Sets the
- * offset and heals when it must. A cloud that does not know the time itself (before
+ * greatest stamp of ours that it took. clock.cloud_stamp is that of the frame that says so. Sets
+ * the offset and heals when it must. A cloud that does not know the time itself (before
  * CLOCK_EARLIEST_MS) is not believed. */
 MUST_USE enum status clock_heard(struct edge *edge, int64_t cloud_ms, uint64_t sent_mono_ns,
                                  uint64_t admitted);

@@ -1,5 +1,5 @@
-/* config_local.c - config for the applications on the node: their writes, and the values that count,
- * retained on the local broker; see config_edge.h. */
+/* config_local.c - config for the applications on the node: their writes, and the values that
+ * count, retained on the local broker; see config_edge.h. */
 #include <string.h>
 
 #include "common/wire/config_text.h"

@@ -19,8 +19,8 @@
  *                stamp
  *   config_register  what the cloud published, joined: canonical bytes, their hash for digests, and
  *                the cloud's own signed frame where there is one
- *   config_write local writes that the cloud has not taken; reason 0, or enum write_refusal; base is
- *                the stamp of the register that the write has seen
+ *   config_write local writes that the cloud has not taken; reason 0, or enum write_refusal; base
+ *                is the stamp of the register that the write has seen
  *   config_published  keys that stand retained on the local broker, with a hash of what was said */
 #ifndef HOLDFAST_EDGE_BRIDGE_SCHEMA_H
 #define HOLDFAST_EDGE_BRIDGE_SCHEMA_H

@@ -203,7 +203,7 @@ static void change_runs(const char *word, const struct version *old, size_t runs
     const size_t part = old->size / runs, run = old->size / 100 / runs;
     memcpy(new.data, old->data, old->size);
     for (size_t i = 0; i < runs; i++)
-        rng_fill(rng, new.data + i * part + rng_below(rng, part - run + 1), run);
+        rng_fill(rng, new.data + i *part + rng_below(rng, part - run + 1), run);
     compare(word, old, &new, runs * run);
     free(new.data);
 }

@@ -309,7 +309,7 @@ static void operate(struct world *world)
     }
 }
 
-static void give_rules(struct world *world)
+void actor_rules(struct world *world)
 {
     for (size_t i = 0; i < ACTOR_KEYS; i++) {
         struct verb_argument arguments[3] = {argument("key", keys[i].name)};
@@ -332,7 +332,7 @@ static void give_rules(struct world *world)
 void actor_open(struct world *world, struct sim_actor *actor, struct sim_node *node, unsigned acts)
 {
     *actor = (struct sim_actor){.world = world, .node = node, .left = acts};
-    if (acts > 0 && node->is_cloud) give_rules(world);
+    if (acts > 0 && node->is_cloud) actor_rules(world);
     /* All are spread evenly over the phase: drawn at once, they need not know how much is left. */
     const uint64_t phase_ns = world->options.faults.fault_phase_ms * SIM_MS;
     for (unsigned i = 0; i < acts; i++) {

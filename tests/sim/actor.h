@@ -43,6 +43,8 @@ unsigned value_number(const struct config_value *value);
 /* Plans the actor's acts over the fault phase. */
 void actor_open(struct world *world, struct sim_actor *actor, struct sim_node *node, unsigned acts);
 void actor_act(struct sim_actor *actor);
+/* Who may write which key. */
+void actor_rules(struct world *world);
 /* Honest and simple, for the time after the healing and for stories: what this node says now must
  * stand in the end. False: the node did not take it. */
 bool actor_observe(struct sim_node *node, unsigned track);

@@ -243,7 +243,7 @@ static const char *data_left(struct oracle *oracle)
 {
     struct world *world = oracle->world;
     uint64_t counter = 0, differs = 0;
-    if (world->options.faults.acts_per_edge == 0) return NULL;
+    if (world->options.faults.track_count == 0) return NULL;
     if (world_verb(world, &world->cloud, "status", NULL, 0) != ST_OK) return "the cloud is down";
     if (!oracle_field(oracle, "nodes_config_differs", &differs)) return "the status is short";
     if (world_verb(world, &world->cloud, "track-digest", NULL, 0) != ST_OK ||

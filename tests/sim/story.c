@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -35,6 +38,28 @@ struct world *story_begin(const struct world_options *options)
     struct world *world = world_open(options);
     check(world);
     return world;
+}
+
+struct world *story_begin_with_data(struct world_options *options, unsigned track_count)
+{
+    options->faults.track_count = track_count;
+    struct world *world = story_begin(options);
+    actor_rules(world);
+    check(world);
+    return world;
+}
+
+unsigned story_value(const struct world *world, unsigned edge, const char *key)
+{
+    static const char word[] = "\"value\":\"w-";
+    char topic[64];
+    snprintf(topic, sizeof(topic), "local/config/%s", key);
+    const struct sim_message *said =
+        sim_broker_retained(world->local[edge].broker, bytes_of_text(topic));
+    const char *at = said == NULL
+                         ? NULL
+                         : memmem(said->payload.data, said->payload.size, word, sizeof(word) - 1);
+    return at == NULL ? 0 : (unsigned)strtoul(at + sizeof(word) - 1, NULL, 10);
 }
 
 void story_pass_ms(struct world *world, uint64_t ms)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/data/hlc.h"
 #include "tests/support/test_log.h"
 
 /* ---- The rig and its clocks ------------------------------------------------------------------ */
@@ -33,6 +34,18 @@ void edge_config_open(struct edge_config *config, int64_t wall_error_ms)
     assert_non_null(config->value);
     config->rig.options.settings.local_link = true;
     edge_config_set_wall_error(config, wall_error_ms);
+    edge_rig_reopen(&config->rig);
+}
+
+void edge_config_open_unset(struct edge_config *config, bool never_known)
+{
+    edge_config_open(config, 0);
+    edge_config_set_wall_error(config, 5000 - edge_config_true_ms(config));
+    if (never_known) {
+        config->rig.options.database_path = "never-known.db";
+        config->rig.options.now = config->rig.now;
+        assert_int_equal(edge_create(&config->rig.options, NULL), ST_OK);
+    }
     edge_rig_reopen(&config->rig);
 }
 
@@ -250,6 +263,19 @@ const struct config_write *edge_config_sent_write(struct edge_config *config, co
             if (strcmp(config->writes->writes[i].entry.key.name.text, key) == 0)
                 found = &config->writes->writes[i];
     return found;
+}
+
+int64_t edge_config_sent_ms(struct edge_config *config, const char *key)
+{
+    const struct config_write *write = edge_config_sent_write(config, key);
+    assert_non_null(write);
+    return hlc_ms(write->entry.reg.hlc);
+}
+
+void edge_config_near_ms(int64_t actual, int64_t expected)
+{
+    if (actual - expected > 2 || expected - actual > 2)
+        fail_msg("%lld ms, not %lld", (long long)actual, (long long)expected);
 }
 
 bool edge_config_sent_have(struct edge_config *config, size_t n)

@@ -32,6 +32,9 @@ struct edge_config {
 
 /* "edge-1" with a local link that is wanted, not yet up. wall_error_ms as above, from the start. */
 void edge_config_open(struct edge_config *config, int64_t wall_error_ms);
+/* With a dead battery: the wall clock reads 1970. never_known: since the first start, so that the
+ * node's first stamps are 1, 2, 3 ...; else it had the right time before. */
+void edge_config_open_unset(struct edge_config *config, bool never_known);
 void edge_config_close(struct edge_config *config);
 void edge_config_set_wall_error(struct edge_config *config, int64_t wall_error_ms);
 int64_t edge_config_true_ms(const struct edge_config *config);
@@ -74,6 +77,10 @@ void edge_config_nack(struct edge_config *config, enum nack_reason reason, uint6
 bool edge_config_sent_writes(struct edge_config *config, size_t n);
 /* The write of this key in the last batch, the last one; NULL when there is none. */
 const struct config_write *edge_config_sent_write(struct edge_config *config, const char *key);
+/* The milliseconds of that write's stamp; fails when there is none. */
+int64_t edge_config_sent_ms(struct edge_config *config, const char *key);
+/* Fails unless the two are at most 2 ms apart. */
+void edge_config_near_ms(int64_t actual, int64_t expected);
 /* The n-th list of keys of the last batch, into config->have. */
 bool edge_config_sent_have(struct edge_config *config, size_t n);
 /* The newest state report of the last batch. */

@@ -155,6 +155,16 @@ static void test_a_value_that_vanished_is_cleared_with_an_empty_payload(void **s
     assert_string_equal(edge_config_local(&config, "alpha"), "");
 }
 
+static void test_a_value_is_cleared_once(void **state)
+{
+    (void)state;
+    edge_config_online(&config);
+    publish("fleet", "alpha", 2000, "one");
+    publish("fleet", "alpha", 1000, NULL);
+    edge_config_roster(&config, 1, "trucks");
+    assert_null(edge_config_local(&config, "alpha"));
+}
+
 static void test_what_does_not_count_is_not_published(void **state)
 {
     (void)state;
@@ -353,6 +363,7 @@ int main(void)
         CASE(test_values_of_the_greatest_size_and_the_worst_letters_fit),
         CASE(test_a_value_from_the_cloud_is_retained_locally),
         CASE(test_a_value_that_vanished_is_cleared_with_an_empty_payload),
+        CASE(test_a_value_is_cleared_once),
         CASE(test_what_does_not_count_is_not_published),
         CASE(test_the_judgement_shows_in_the_retained_value),
         CASE(test_a_local_link_that_comes_up_gets_every_value_again),
