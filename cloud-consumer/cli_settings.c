@@ -28,6 +28,8 @@ static const struct setting_row rows[] = {
      "archived states of tracks are kept so long; 0: for ever"},
     {"config", "unknown_keys", SETTING_WORD, "allow", 0, 0, "allow refuse",
      "writes of keys without a rule"},
+    {"process", "core_dumps", SETTING_BOOL, "false", 0, 0, NULL,
+     "a crash may leave an image of the memory, secret key included, for who looks for a fault"},
     {"log", "level", SETTING_WORD, "info", 0, 0, "debug info warning alarm",
      "least important lines that are logged"},
 };

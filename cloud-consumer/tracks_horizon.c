@@ -27,7 +27,8 @@ static void raise_horizon(struct cloud *cloud)
         tracks->sweeping = tracks->meta.count > 0;
         tracks->sweep_after = 0;
         trace_line(&cloud->port->trace, TRACE_DEBUG,
-                   "the tracks' horizon is %lld ms, what is older is dead", (long long)target_ms);
+                   "the tracks' horizon rises: what was seen more than %u s ago is dead",
+                   cloud->settings.track_retention_s);
     }
     int64_t wait_ms = hlc_ms(tracks->meta.horizon) + step + 1 - target_ms;
     if (wait_ms < 1 || wait_ms > step + 1) wait_ms = step + 1;
@@ -98,6 +99,8 @@ static enum status purge(struct cloud *cloud)
 enum status tracks_horizon_fill(struct cloud *cloud)
 {
     struct cloud_tracks *const tracks = cloud->tracks;
+    /* A verb without a daemon only does what it was asked for. */
+    if (!cloud->settings.link) return ST_OK;
     if (cloud->now.mono_ns >= tracks->horizon_mono_ns) raise_horizon(cloud);
     if (tracks->sweeping) TRY(sweep(cloud));
     if (cloud->settings.track_archive_days == 0) return ST_OK;
@@ -110,6 +113,7 @@ uint64_t tracks_horizon_wakeup(const struct cloud *cloud)
     const struct cloud_tracks *const tracks = cloud->tracks;
     const bool purges = cloud->settings.track_archive_days > 0 && tracks->meta.archived > 0;
     uint64_t wakeup_ns = UINT64_MAX;
+    if (!cloud->settings.link) return wakeup_ns;
     if (tracks->sweeping || tracks->purging) return 0;
     if (tracks->meta.count > 0) wakeup_ns = tracks->horizon_mono_ns;
     if (purges && tracks->purge_mono_ns < wakeup_ns) wakeup_ns = tracks->purge_mono_ns;

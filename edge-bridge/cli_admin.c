@@ -1,4 +1,5 @@
-/* cli_admin.c - the verbs that ask the engine something: status, verify, trust, evidence. */
+/* cli_admin.c - the verbs that ask the engine something: status, verify, trust, pause,
+ * resume, budget, evidence. */
 #include "common/shell/verb.h"
 #include "edge-bridge/cli_host.h"
 #include "edge-bridge/cli_verbs.h"
@@ -15,6 +16,39 @@ enum status cli_verify(const struct cli_call *call)
 {
     const struct cli_arguments none = {0};
     return edge_host_ask(call, "verify", &none);
+}
+
+enum status cli_pause(const struct cli_call *call)
+{
+    const struct cli_arguments none = {0};
+    return edge_host_ask(call, "link-pause", &none);
+}
+
+enum status cli_resume(const struct cli_call *call)
+{
+    const struct cli_arguments none = {0};
+    return edge_host_ask(call, "link-resume", &none);
+}
+
+enum status cli_sync(const struct cli_call *call)
+{
+    struct cli_arguments arguments = {0};
+    if (cli_flag(call, "report")) return edge_host_ask(call, "link-report", &arguments);
+    if (cli_flag(call, "full") && cli_flag(call, "incremental")) {
+        buf_put_text(call->message, "--full and --incremental exclude each other");
+        return ST_USAGE;
+    }
+    cli_pass_text(&arguments, "mode", cli_flag(call, "incremental") ? "incremental" : "full");
+    if (cli_flag(call, "wait")) cli_pass_text(&arguments, "wait", "1");
+    TRY(cli_pass_count(&arguments, call, "seconds"));
+    return edge_host_ask(call, "link-sync", &arguments);
+}
+
+enum status cli_budget(const struct cli_call *call)
+{
+    struct cli_arguments arguments = {0};
+    if (call->argument_count > 0) cli_pass_text(&arguments, "rate", call->arguments[0]);
+    return edge_host_ask(call, "link-budget", &arguments);
 }
 
 enum status cli_evidence_list(const struct cli_call *call)

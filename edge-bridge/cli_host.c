@@ -170,8 +170,8 @@ struct engine_calls edge_host_calls(struct edge_host *host)
                                  .commit = calls_commit,
                                  .next_wakeup = calls_next_wakeup,
                                  .has_jobs = calls_has_jobs,
-                                 .certain_time_s = calls_certain_time_s,
-                                 .reopen = calls_reopen};
+                                 .reopen = calls_reopen,
+                                 .certain_time_s = calls_certain_time_s};
 }
 
 static enum status session_start(void *context, struct engine_calls *out, struct buf *message)

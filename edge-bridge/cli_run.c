@@ -4,6 +4,7 @@
 #include "common/shell/broker_settings.h"
 #include "common/shell/dir_lock.h"
 #include "common/shell/loop.h"
+#include "common/shell/process.h"
 #include "common/shell/version.h"
 #include "edge-bridge/cli_host.h"
 #include "edge-bridge/cli_verbs.h"
@@ -34,6 +35,7 @@ static enum status start(struct running *running, struct buf *message)
 {
     struct edge_host *host = &running->host;
     loop_block_signals();
+    if (settings_flag(host->settings, "process", "core_dumps")) process_allow_core_dumps();
     TRY(dir_lock_take(&host->directory, "edge-bridge run", &running->lock, message));
     TRY(inbox_open(INBOX_BYTES, INBOX_NOTES, &running->inbox));
     TRY(edge_host_engine_open(host, true, message));

@@ -39,6 +39,10 @@ static const struct setting_row rows[] = {
      "compress frames; auto: unless the payloads do not get smaller"},
     {"link", "windows", SETTING_TEXT, "", 0, 1000, NULL,
      "when the link may be used, as in crontab with a duration, UTC: \"0 2 * * * 90m; ...\""},
+    {"link", "mode", SETTING_WORD, "full", 0, 0, "full incremental auto",
+     "incremental: critical evidence, config, active tracks only; auto: by the budget"},
+    {"link", "incremental_below_bytes_s", SETTING_BYTES, "8K", 0, BUDGET_RATE_MAX, NULL,
+     "with mode auto: incremental while the budget is below this"},
     {"link", "critical_override", SETTING_BOOL, "true", 0, 0, NULL,
      "critical evidence (P0) opens the link outside its windows"},
     {"link", "budget_bytes_s", SETTING_BYTES, "0", 0, BUDGET_RATE_MAX, NULL,
@@ -59,6 +63,8 @@ static const struct setting_row rows[] = {
      "evidence: each local observation is also kept as an evidence entry of priority 4"},
     {"disk", "reserve_bytes", SETTING_BYTES, "64M", 0, 1099511627776, NULL,
      "below this much free room no new evidence is taken"},
+    {"process", "core_dumps", SETTING_BOOL, "false", 0, 0, NULL,
+     "a crash may leave an image of the memory, secret key included, for who looks for a fault"},
     {"log", "level", SETTING_WORD, "info", 0, 0, "debug info warning alarm",
      "least important lines that are logged"},
 };
@@ -109,6 +115,8 @@ enum status edge_settings_from(const struct settings *settings, struct edge_sett
     out->track_bytes_max = settings_number(settings, "tracks", "bytes_max");
     out->track_history = settings_number(settings, "tracks", "history") == 1;
     out->disk_reserve_bytes = settings_number(settings, "disk", "reserve_bytes");
+    out->mode = (enum sync_mode)settings_number(settings, "link", "mode");
+    out->incremental_below_bytes_s = settings_number(settings, "link", "incremental_below_bytes_s");
     out->critical_override = settings_flag(settings, "link", "critical_override");
     out->budget_bytes_s = settings_number(settings, "link", "budget_bytes_s");
     const char *tls = settings_text(settings, "broker", "tls");

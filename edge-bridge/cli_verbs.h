@@ -22,5 +22,9 @@ enum status cli_config_unset(const struct cli_call *call);
 enum status cli_config_get(const struct cli_call *call);
 enum status cli_config_list(const struct cli_call *call);
 enum status cli_clock(const struct cli_call *call);
+enum status cli_pause(const struct cli_call *call);
+enum status cli_resume(const struct cli_call *call);
+enum status cli_sync(const struct cli_call *call);
+enum status cli_budget(const struct cli_call *call);
 
 #endif

@@ -154,6 +154,7 @@ enum status config_merge(struct edge *edge, struct bytes topic_scope, struct byt
     }
     TRY(config_store_put(edge, &entry.key, &entry.reg, frame));
     if (order == 0) return ST_OK;
+    edge->counters.configs_moved++;
     state_changed(edge);
     return config_local_changed(edge, &entry.key.name, effects);
 }

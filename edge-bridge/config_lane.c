@@ -130,6 +130,7 @@ static enum status admitted(struct edge *edge, const struct config_write_row *ro
     struct config_register held;
     bool framed;
     TRY(config_write_remove(edge, row));
+    edge->counters.configs_moved++;
     const enum status found = config_store_get(edge, key, &config->memory_two, &held, &framed);
     if (found != ST_OK && found != ST_NOT_FOUND) return found;
     const bool greater = found == ST_NOT_FOUND || config_compare(&row->entry.reg, &held) > 0;

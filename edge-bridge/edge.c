@@ -362,6 +362,7 @@ static enum status dispatch(struct edge *edge, const struct event *event, struct
         return on_request(edge, event, effects);
     case EVENT_CLIENT_GONE:
         verify_forget(edge, event->client);
+        sync_run_client_gone(edge, event->client);
         return intake_client_gone(edge, event->client);
     case EVENT_STOP:
         TRY(edge_meta_set_u64(edge, META_CLEAN_STOP, 1));
@@ -402,6 +403,7 @@ enum status edge_commit(struct edge *edge, const struct moment *now, struct effe
     edge->now = *now;
     TRY(evidence_log_flush(edge));
     TRY(outbox_fill(edge, effects));
+    TRY(sync_run_tick(edge, effects));
     TRY(config_local_fill(edge, effects));
     TRY(evidence_log_save_tallies(edge));
     TRY(db_commit(edge->db));
@@ -415,7 +417,7 @@ uint64_t edge_next_wakeup(const struct edge *edge)
     const uint64_t wakeups[] = {
         session_wakeup(edge),    evidence_log_wakeup(edge), outbox_wakeup(edge),
         track_lane_wakeup(edge), config_wakeup(edge),       state_wakeup(edge),
-        link_use_wakeup(edge),
+        link_use_wakeup(edge),   sync_run_wakeup(edge),
     };
     uint64_t least = UINT64_MAX;
     for (size_t i = 0; i < COUNT_OF(wakeups); i++)

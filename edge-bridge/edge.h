@@ -17,6 +17,7 @@
 #include "common/port/port.h"
 #include "common/wire/state_msg.h"
 #include "edge-bridge/schedule.h"
+#include "edge-bridge/sync_run.h"
 
 struct edge;
 
@@ -38,17 +39,19 @@ struct edge_settings {
     uint32_t publisher_id_days;  /* repeats are recognised for so long */
     uint32_t publisher_id_count; /* and so many */
     enum edge_compress compress;
-    enum track_interest interest;   /* which tracks come down */
-    uint32_t track_view_ttl_s;      /* not seen for so long: historical */
-    uint32_t track_interval_ms;     /* a batch that is not full waits so long for company */
-    uint32_t track_repair_s;        /* digests are compared so often */
-    uint32_t track_retention_min_s; /* a horizon nearer to now than this is refused */
-    uint64_t track_bytes_max;       /* states kept */
-    struct schedule windows;        /* when the link may be used; none: always */
-    bool critical_override;         /* critical evidence opens it outside the windows */
-    uint64_t budget_bytes_s;        /* bytes a second that go up; 0: no limit */
-    bool link_tls;                  /* the link's bytes are counted with TLS records */
-    bool track_history;             /* each observation also becomes an evidence entry */
+    enum track_interest interest;       /* which tracks come down */
+    uint32_t track_view_ttl_s;          /* not seen for so long: historical */
+    uint32_t track_interval_ms;         /* a batch that is not full waits so long for company */
+    uint32_t track_repair_s;            /* digests are compared so often */
+    uint32_t track_retention_min_s;     /* a horizon nearer to now than this is refused */
+    uint64_t track_bytes_max;           /* states kept */
+    enum sync_mode mode;                /* while no run says otherwise */
+    uint64_t incremental_below_bytes_s; /* SYNC_AUTO: a budget below this */
+    struct schedule windows;            /* when the link may be used; none: always */
+    bool critical_override;             /* critical evidence opens it outside the windows */
+    uint64_t budget_bytes_s;            /* bytes a second that go up; 0: no limit */
+    bool link_tls;                      /* the link's bytes are counted with TLS records */
+    bool track_history;                 /* each observation also becomes an evidence entry */
 };
 
 struct edge_options {

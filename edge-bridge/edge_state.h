@@ -29,6 +29,7 @@
 #include "edge-bridge/outbox.h"
 #include "edge-bridge/session.h"
 #include "edge-bridge/state.h"
+#include "edge-bridge/sync_run.h"
 #include "edge-bridge/track_lane.h"
 #include "edge-bridge/track_store.h"
 #include "edge-bridge/tracks.h"
@@ -42,7 +43,10 @@ struct edge_counters {
     uint64_t acks_stale;
     uint64_t nacks; /* frames of tracks or config that the cloud did not take */
     uint64_t commits;
-    uint64_t bytes_up; /* frame payload bytes handed to the link */
+    uint64_t entries_delivered;
+    uint64_t tracks_joined; /* of ours, by the cloud */
+    uint64_t configs_moved; /* local writes admitted, and registers that the cloud changed here */
+    uint64_t bytes_up;      /* frame payload bytes handed to the link */
     uint64_t bytes_down;
 };
 
@@ -85,6 +89,7 @@ struct edge {
     struct config_edge config;
     struct state state;
     struct link_use link_use;
+    struct sync_run sync_run;
 
     struct control_request *request; /* decoded in place, one at a time */
     struct ack *ack;                 /* likewise */

@@ -378,6 +378,7 @@ enum status evidence_log_delivered(struct edge *edge, unsigned priority, uint64_
     if (tally->pending_entries < entries || tally->pending_bytes < bytes) return ST_CORRUPT;
     tally->pending_entries -= entries;
     tally->pending_bytes -= bytes;
+    edge->counters.entries_delivered += entries;
     tally->dirty = true;
     return ST_OK;
 }

@@ -117,7 +117,9 @@ static uint64_t ahead_from(struct edge *edge)
     const struct outbox *outbox = &edge->outbox;
     const struct log_row *open = &edge->log.row;
     uint64_t turn = open->base; /* an older log is being sent: all of the open one waits */
-    if (outbox->log.id == open->id) {
+    if (sync_mode_now(edge) == SYNC_INCREMENTAL) {
+        turn += open->delivered; /* nothing has a turn */
+    } else if (outbox->log.id == open->id) {
         turn = open->base + outbox->next - 1;
         if (outbox_window_open(edge))
             turn +=

@@ -20,7 +20,7 @@ static bool wanted(const struct edge *edge)
 {
     const struct link_use *use = &edge->link_use;
     return edge->settings.cloud_link && !use->paused &&
-           (use->in_window || waits_for_override(edge));
+           (use->in_window || sync_run_active(edge) || waits_for_override(edge));
 }
 
 const char *link_use_words(const struct edge *edge)
@@ -29,6 +29,7 @@ const char *link_use_words(const struct edge *edge)
     if (!edge->settings.cloud_link) return "not used";
     if (use->paused) return "paused by its operator";
     if (use->in_window) return "open";
+    if (sync_run_active(edge)) return "open for a sync";
     return waits_for_override(edge) ? "open for critical evidence only" : "outside its windows";
 }
 
@@ -115,7 +116,8 @@ enum status link_use_tick(struct edge *edge, struct effects *effects)
 
 bool link_use_allows(struct edge *edge)
 {
-    return edge->link_use.in_window && budget_allows(&edge->link_use.budget, edge->now.mono_ns);
+    return (edge->link_use.in_window || sync_run_active(edge)) &&
+           budget_allows(&edge->link_use.budget, edge->now.mono_ns);
 }
 
 void link_use_spent(struct edge *edge, size_t payload_size, size_t topic_size)

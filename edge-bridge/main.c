@@ -27,6 +27,15 @@ static const struct cli_option append_options[] = {
     {"quiet", NULL, "print no receipts", false},
 };
 
+static const struct cli_option sync_options[] = {
+    OPTION_DIR,
+    {"full", NULL, "evidence, tracks, config; replicas are compared (the default)", false},
+    {"incremental", NULL, "critical evidence, config, active tracks only", false},
+    {"wait", NULL, "wait for its end and print the report", false},
+    {"seconds", "n", "give up after so long (default 3600)", false},
+    {"report", NULL, "print the report of the last one instead", false},
+    CLI_OPTION_JSON,
+};
 static const struct cli_option trust_options[] = {OPTION_DIR};
 static const struct cli_option list_options[] = {
     OPTION_DIR,
@@ -102,6 +111,15 @@ static const struct cli_verb verbs[] = {
              plain_options, cli_verify),
     CLI_VERB("trust", "CLOUDKEY", 1, 4, "Trust this cloud's acknowledgements.", trust_options,
              cli_trust),
+    CLI_VERB("pause", "", 0, 0, "Close the link to the cloud until it is resumed.", plain_options,
+             cli_pause),
+    CLI_VERB("resume", "", 0, 0, "Open the link again, as its windows say.", plain_options,
+             cli_resume),
+    CLI_VERB("sync", "", 0, 0, "Bring all in step now, and say what it took.", sync_options,
+             cli_sync),
+    CLI_VERB("budget", "[BYTES_PER_SECOND]", 0, 1,
+             "Show or set how much may go up; 0: no limit; holds until the next start.",
+             plain_options, cli_budget),
     CLI_VERB("evidence list", "", 0, 0, "List entries.", list_options, cli_evidence_list),
     CLI_VERB("evidence show", "SEQUENCE", 1, 1, "Show one entry.", show_options, cli_evidence_show),
     CLI_VERB("track put", "[TRACK [JSON|-]]", 0, 2,

@@ -450,6 +450,7 @@ static enum status lane_next(struct edge *edge, enum lane lane, struct effects *
 {
     *sent = false;
     if (lane == LANE_EVIDENCE) {
+        if (sync_mode_now(edge) == SYNC_INCREMENTAL) return ST_OK; /* critical entries went ahead */
         return edge->outbox.damage_found ? ST_OK : framer_next(edge, effects, sent);
     }
     if (!edge->session.lanes_open) return ST_OK;

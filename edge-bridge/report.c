@@ -401,6 +401,8 @@ enum status report_verb(struct edge *edge, uint32_t client, const struct control
     TRY(evidence_log_flush(edge));
     if (bytes_equal(request->verb, BYTES_LITERAL("status")))
         return put_status(edge, client, effects);
+    if (verb_begins(request, "link-sync") || verb_begins(request, "link-report"))
+        return sync_run_verb(edge, client, request, effects);
     if (verb_begins(request, "link-")) return link_use_verb(edge, client, request, effects);
     if (verb_begins(request, "track-")) return tracks_verb(edge, client, request, effects);
     if (verb_begins(request, "config-") || verb_begins(request, "clock"))

@@ -105,6 +105,11 @@ enum status track_lane_start(struct edge *edge)
     return ST_OK;
 }
 
+void track_lane_mode_changed(struct edge *edge)
+{
+    edge->track_lane.reorder_through = edge->track_store.counter;
+}
+
 /* ---- Batches --------------------------------------------------------------------------------- */
 
 static uint64_t linger_until_ns(const struct edge *edge)
@@ -159,7 +164,14 @@ static enum status collect(struct edge *edge, bool *end)
         if (found == ST_NOT_FOUND) break;
         TRY(found);
         const uint64_t change = row.change;
-        if (change <= lane->reorder_through && row.newest < active_from) {
+        const bool historical = row.newest < active_from;
+        /* Behind the active ones stand only those that a full sync brings. */
+        if (historical && change > lane->reorder_through &&
+            sync_mode_now(edge) == SYNC_INCREMENTAL) {
+            *end = true;
+            return ST_OK;
+        }
+        if (change <= lane->reorder_through && historical) {
             if (reordered++ == TRACK_REORDER_MAX) return ST_OK;
             TRY(track_store_touch(edge, &row));
         } else if (!track_is_empty(track)) {

@@ -68,6 +68,8 @@ MUST_USE enum status track_lane_start(struct edge *edge);
 /* Frames the next batch, digests or ids when due; *sent false: nothing is due now. Called by the
  * outbox while its window is open. */
 MUST_USE enum status track_lane_next(struct edge *edge, struct effects *effects, bool *sent);
+/* The mode of sync_run.h may be another now: historical tracks wait, or are due again. */
+void track_lane_mode_changed(struct edge *edge);
 /* Something waits that track_lane_next would send at once. */
 bool track_lane_ready(const struct edge *edge);
 /* What the acknowledgement says of our tracks. adopted: of a store that takes over: the cursor may

@@ -423,6 +423,7 @@ enum status track_store_save_cursor(struct edge *edge, uint64_t cursor)
     if (cursor > store->cursor) {
         TRY(count_changes(edge, store->cursor, cursor, &moved));
         store->pending -= moved;
+        edge->counters.tracks_joined += moved;
     } else {
         TRY(count_changes(edge, cursor, store->cursor, &moved));
         store->pending += moved;

@@ -8,7 +8,7 @@
  *   its size is CHUNKER_SIZE_NORMAL … CHUNK_SIZE_MAX - 1  and hash < 2^50 (one byte in 16 Ki), or
  *   its size is CHUNK_SIZE_MAX.
  * The end of the file ends the last chunk. The two rates stand around one in 32 Ki; with the least
- * and the greatest size a chunk of random bytes has some 28 KiB.
+ * and the greatest size a chunk of random bytes has some 29 KiB.
  *
  * gear[b] is the first 8 bytes, big-endian, of SHA-256("HOLDFAST-GEAR-1\0" | b): nobody chose it.
  *

@@ -199,6 +199,7 @@ static enum status call_run(struct cli_call *call, int argc, char **argv)
 
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
+    process_harden();
     uint8_t memory[CLI_MESSAGE_SIZE_MAX];
     struct buf message = buf_of(memory, sizeof memory);
     struct cli_call call = {.program = program, .message = &message};

@@ -14,10 +14,10 @@ struct engine_calls {
     enum status (*commit)(void *context, const struct moment *now, struct effects *effects);
     uint64_t (*next_wakeup)(const void *context);
     bool (*has_jobs)(const void *context);
-    /* Unix seconds, 0 while no time is certain; NULL: the wall clock is certain. */
-    int64_t (*certain_time_s)(const void *context);
     /* message gets one sentence on failure. */
     enum status (*reopen)(void *context, struct buf *message);
+    /* Unix seconds, 0 while no time is certain; NULL: the wall clock is certain. */
+    int64_t (*certain_time_s)(const void *context);
 };
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/shell/control_server.h"
+#include "common/shell/notify.h"
 #include "common/shell/tls_policy.h"
 #include "common/shell/tls_watch.h"
 #include "common/wire/control_msg.h"
@@ -45,6 +46,7 @@ struct loop {
     uint64_t dropped_said;
     unsigned stop_signals;
     struct tls_watch tls_watch;
+    struct notify notify; /* the service manager */
 };
 
 static sigset_t loop_signals(void)
@@ -130,7 +132,7 @@ static uint64_t sleep_until_ns(struct loop *loop)
     uint32_t client, entries;
     struct bytes request;
     const uint64_t mono_ns = clock_os_mono_ns();
-    const uint64_t links = links_deadline_ns(loop);
+    const uint64_t links = earlier(links_deadline_ns(loop), loop->notify.next_ns);
     if (loop->paused_until_ns > mono_ns) return earlier(links, loop->paused_until_ns);
     if (!loop->engine_open || !inbox_is_empty(loop->options.inbox)) return 0;
     if (control_server_next(loop->control, &client, &request, &entries)) return 0;
@@ -446,6 +448,7 @@ static void say_goodbye(struct loop *loop)
 {
     struct event stop = {.kind = EVENT_STOP};
     struct inbox_note note;
+    notify_stopping(&loop->notify);
     batch_start(loop);
     /* A store that fails now is found as after a crash by the next start. */
     const bool stepped =
@@ -473,11 +476,16 @@ enum status loop_run(const struct loop_options *options, struct buf *message)
                         .epoll_fd = -1,
                         .timer_fd = -1,
                         .signal_fd = -1,
-                        .engine_open = true};
+                        .engine_open = true,
+                        .notify = notify_open()};
     enum status status = loop_open(&loop, message);
-    while (status == ST_OK && loop.stop_signals == 0)
+    if (status == ST_OK) notify_ready(&loop.notify, clock_os_mono_ns());
+    while (status == ST_OK && loop.stop_signals == 0) {
         status = turn(&loop, message);
+        notify_alive(&loop.notify, clock_os_mono_ns());
+    }
     if (status == ST_OK) say_goodbye(&loop);
     loop_close(&loop);
+    notify_close(&loop.notify);
     return status;
 }

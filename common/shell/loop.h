@@ -12,6 +12,7 @@
  * tried again each second. When reopening fails for good, or RETRIES_MAX batches in a row fail with
  * a status of class STOP, the loop ends with that status.
  *
+ * A service manager is told when the loop runs, that it lives, and that it stops (notify.h).
  * SIGHUP: certificates that were renewed are used now, not within a minute. */
 #ifndef HOLDFAST_COMMON_SHELL_LOOP_H
 #define HOLDFAST_COMMON_SHELL_LOOP_H

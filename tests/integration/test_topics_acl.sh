@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# test_topics_acl.sh - a real Mosquitto with the printed ACL lets each user do its part, no more.
+# test_topics_acl.sh - a real Mosquitto with the printed ACL lets each user do its part, no more: a
+# stolen node's certificate gives no other node's topics.
 set -u
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/acl.XXXXXX") || exit 1
@@ -31,7 +32,7 @@ done
 
 grep -q ' running$' "$work/log" || { cat "$work/log" >&2 && exit 1; }
 
-echo 1..6
+echo 1..9
 number=0
 ok() # exit code, name
 {
@@ -93,3 +94,50 @@ ok $? "a node reads what is for it and for all, and nothing of another node"
 reads cloud "cloud/roster cloud/status config/fleet/k config/group/g/k e1/mesh/tracks e1/status \
 e1/up/evidence e1/up/sync models/m/chunk/abc"
 ok $? "the cloud reads what nodes write, and nothing that is for one node"
+
+# ---- a thief with the certificate of e1 tries everything ----
+
+# Every topic of the table, as the cloud or as the node e2 would use it.
+foreign="e2/up/evidence e2/up/tracks e2/up/config e2/up/sync e2/status e2/mesh/tracks e2/down/ack \
+e2/down/sync e2/down/tracks e1/down/ack e1/down/sync e1/down/tracks config/fleet/k config/group/g/k \
+config/node/e1/k config/node/e2/k models/m/manifest/fleet models/m/manifest/group/g \
+models/m/manifest/node/e1 models/m/manifest/node/e2 models/m/chunk/abc cloud/status cloud/roster \
+cloud/up/sync"
+none_pass e1 $foreign
+ok $? "a stolen node writes no topic of another node, of the cloud or of the config"
+
+# What comes to a listener while everybody writes to every topic, what all may hear last. Nothing
+# retained: what is old helps nobody.
+heard() # user, filters...
+{
+    local user=$1 filter topic options=() && shift
+    for filter in "$@"; do options+=(-t "$filter"); done
+    stdbuf -oL mosquitto_sub -V 5 -d -p "$port" -u "$user" -P c -q 1 -R "${options[@]}" -F %t \
+        -W 30 >"$work/heard" 2>/dev/null &
+    local listener=$!
+    for wait in {1..100}; do grep -q SUBACK "$work/heard" && break || sleep 0.1; done
+    for topic in e2/up/evidence e2/up/tracks e2/up/config e2/up/sync e2/status e2/mesh/tracks; do
+        mosquitto_pub -V 5 -p "$port" -u e2 -P c -q 1 -t "site/a/$topic" -m x
+    done
+    for topic in e2/down/ack e2/down/sync e2/down/tracks config/node/e2/k \
+        models/m/manifest/node/e2 cloud/status; do
+        mosquitto_pub -V 5 -p "$port" -u cloud -P c -q 1 -t "site/a/$topic" -m x
+    done
+    for wait in {1..100}; do grep -q '^site/a/cloud/status' "$work/heard" && break || sleep 0.1; done
+    kill "$listener"
+    wait "$listener" 2>/dev/null
+    grep '^site/' "$work/heard" | sort -u | tr '\n' ' '
+}
+reaches() # what may be heard, user, filters...
+{
+    local wanted=$1 got && shift
+    got=$(heard "$@")
+    [ "$got" = "$wanted" ] || { echo "# $* hears: $got" && return 1; }
+}
+reaches "site/a/cloud/status " e1 '#' 'site/a/+/up/#' 'site/a/e2/#' 'site/a/+/down/+' \
+    'site/a/config/node/+/+' 'site/a/models/+/manifest/node/+' 'site/a/+/mesh/tracks'
+ok $? "whatever it subscribes to, it hears nothing that is not for it"
+seen=$(mosquitto_sub -V 5 -p "$port" -u e1 -P c -q 1 -t '$SYS/#' -t '$SYS/broker/clients/+' -F %t \
+    -W 2 2>/dev/null)
+[ -z "$seen" ] || { echo "# $seen" && false; }
+ok $? "and nothing of the broker's own topics"

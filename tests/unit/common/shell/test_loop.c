@@ -128,7 +128,13 @@ static enum status reopen(void *context, struct buf *message)
 
 static struct engine_calls calls_of(struct engine *engine)
 {
-    return (struct engine_calls){engine, begin, step, commit, next_wakeup, has_jobs, reopen};
+    return (struct engine_calls){.context = engine,
+                                 .begin = begin,
+                                 .step = step,
+                                 .commit = commit,
+                                 .next_wakeup = next_wakeup,
+                                 .has_jobs = has_jobs,
+                                 .reopen = reopen};
 }
 
 /* The daemon's process. */
