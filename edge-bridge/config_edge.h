@@ -135,8 +135,12 @@ MUST_USE enum status config_local_changed(struct edge *edge, const struct level_
 void config_local_sweep(struct edge *edge);
 /* Publishes local values that are due, some a step. */
 MUST_USE enum status config_local_fill(struct edge *edge, struct effects *effects);
-/* The local link came up: everything is due again. */
-void config_local_up(struct edge *edge);
+/* The local link came up: everything is due again, and what the broker retains is looked at. */
+MUST_USE enum status config_local_up(struct edge *edge, struct effects *effects);
+/* A value on local/config/{key} that the local broker retained: when it is not what we said last
+ * (the broker, or this node, is back from an older save), it is overwritten or cleared. */
+MUST_USE enum status config_local_retained(struct edge *edge, const struct mqtt_message *message,
+                                           struct effects *effects);
 /* A publish with CONFIG_LOCAL_TOKEN came to nothing on a link that lives. */
 void config_local_failed(struct edge *edge);
 /* Verbs config-set, config-unset, config-get, config-list, clock; see the .c file. */

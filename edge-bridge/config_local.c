@@ -221,9 +221,35 @@ void config_local_sweep(struct edge *edge)
     sweep(edge, false);
 }
 
-void config_local_up(struct edge *edge)
+enum status config_local_up(struct edge *edge, struct effects *effects)
 {
+    struct topic_text text;
     sweep(edge, true);
+    /* Not without our own: a broker leaves those out then, retained or not. */
+    TRY(topic_build(edge->root, TOPIC_LOCAL_CONFIG, NULL, "+", &text));
+    struct effect *effect = effects_add(effects, EFFECT_SUBSCRIBE);
+    effect->link = LINK_LOCAL;
+    effect->topic = effects_copy(effects, topic_text_bytes(&text));
+    return ST_OK;
+}
+
+enum status config_local_retained(struct edge *edge, const struct mqtt_message *message,
+                                  struct effects *effects)
+{
+    struct topic_parts topic;
+    struct level_name name;
+    struct digest known;
+    bool published;
+    /* What comes live is our own publish, come back. */
+    if (!message->retained || message->payload.size == 0) return ST_OK;
+    if (topic_parse(edge->root, message->topic, &topic) != ST_OK ||
+        level_name_from(topic.name, &name) != ST_OK)
+        return ST_OK;
+    const enum status found = config_published_get(edge, &name, &known);
+    if (found != ST_OK && found != ST_NOT_FOUND) return found;
+    const struct digest there = hasher_of(edge->hasher, message->payload);
+    if (found == ST_OK && digest_equal(&there, &known)) return ST_OK;
+    return refresh(edge, &name, true, &published, effects);
 }
 
 void config_local_failed(struct edge *edge)

@@ -311,6 +311,8 @@ static enum status on_message(struct edge *edge, const struct event *event, stru
         if (topic.id == TOPIC_LOCAL_TRACK) return tracks_message(edge, &event->message, effects);
         if (topic.id == TOPIC_LOCAL_CONFIG_SET)
             return config_message(edge, &event->message, effects);
+        if (topic.id == TOPIC_LOCAL_CONFIG)
+            return config_local_retained(edge, &event->message, effects);
     } else if (topic_begins(event->message.topic, "local/track/")) {
         return tracks_message(edge, &event->message, effects);
     } else if (topic_begins(event->message.topic, "local/config/")) {
@@ -398,6 +400,15 @@ enum status edge_step(struct edge *edge, const struct event *event, struct effec
     return dispatch(edge, event, effects);
 }
 
+/* The limit ahead saves a daemon writes. After a verb without daemon it would be where the next one
+ * begins: a script of many verbs would run ahead of the time by as many steps. */
+static enum status give_back_limit(struct edge *edge)
+{
+    if (edge->daemon || edge->hlc.limit <= edge->hlc.last) return ST_OK;
+    edge->hlc.limit = edge->hlc.last;
+    return edge_meta_set_u64(edge, META_HLC_LIMIT, edge->hlc.limit);
+}
+
 enum status edge_commit(struct edge *edge, const struct moment *now, struct effects *effects)
 {
     edge->now = *now;
@@ -406,6 +417,7 @@ enum status edge_commit(struct edge *edge, const struct moment *now, struct effe
     TRY(sync_run_tick(edge, effects));
     TRY(config_local_fill(edge, effects));
     TRY(evidence_log_save_tallies(edge));
+    TRY(give_back_limit(edge));
     TRY(db_commit(edge->db));
     edge->counters.commits++;
     return ST_OK;

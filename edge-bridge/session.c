@@ -178,7 +178,7 @@ enum status session_link_up(struct edge *edge, const struct event *event, struct
     if (event->link == LINK_CLOUD) return cloud_up(edge, effects);
     for (size_t i = 0; i < COUNT_OF(local_subscriptions); i++)
         TRY(subscribe(edge, effects, LINK_LOCAL, local_subscriptions[i], "+"));
-    config_local_up(edge);
+    TRY(config_local_up(edge, effects));
     return publish_local_status(edge, effects, true);
 }
 

@@ -9,7 +9,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
 
-enum { DEADLINE_S_MAX = 7 * 24 * 3600, QUIET_MS = 300 };
+enum { DEADLINE_S_MAX = 7 * 24 * 3600, QUIET_MS = 300, QUIET_MS_MAX = 5000 };
 
 bool sync_run_active(const struct edge *edge)
 {
@@ -38,26 +38,35 @@ static struct sync_counts counts_of(const struct edge *edge)
 
 /* ---- The end of a run ------------------------------------------------------------------------ */
 
-static uint64_t evidence_waits(const struct edge *edge)
+/* Entries that were there when the run began, of the logs up to the one that was open then. */
+static enum status evidence_waits(struct edge *edge, bool *waits)
 {
-    uint64_t entries = 0;
-    for (unsigned priority = 0; priority < PRIORITY_COUNT; priority++)
-        entries += edge->log.tallies[priority].pending_entries;
-    return entries;
+    const struct sync_run *run = &edge->sync_run;
+    struct log_row log;
+    const enum status found = evidence_read_pending_log(edge, 0, &log);
+    *waits = false;
+    if (found == ST_NOT_FOUND) return ST_OK;
+    if (found != ST_OK) return found;
+    *waits = log.id < run->target_log ||
+             (log.id == run->target_log && log.delivered < run->target_sequence);
+    return ST_OK;
 }
 
-/* Nothing of the mode is left to be moved, as far as is known here. */
+/* Is anything left that was there when the run began? */
 static enum status nothing_waits(struct edge *edge, bool *nothing)
 {
     const struct sync_run *run = &edge->sync_run;
     const struct track_lane *lane = &edge->track_lane;
     const struct session *session = &edge->session;
-    bool waits = !session->lanes_open || session->hello_waits ||
-                 session->hello_mono_ns < run->started_mono_ns || edge->config_store.pending > 0 ||
-                 edge->state.due_mono_ns != 0 || edge->config.compare_due;
-    if (run->report.mode == SYNC_FULL) {
-        waits = waits || evidence_waits(edge) > 0 || edge->track_store.pending > 0 ||
-                !run->repair_asked || lane->repair_due || lane->listing;
+    bool waits =
+        !session->lanes_open || session->hello_waits ||
+        session->hello_mono_ns < run->started_mono_ns || edge->config.compare_due ||
+        (edge->config_store.pending > 0 && edge->config_store.judged < run->target_operation);
+    if (!waits && run->report.mode == SYNC_FULL) {
+        TRY(evidence_waits(edge, &waits));
+        const bool tracks_wait =
+            edge->track_store.pending > 0 && edge->track_store.cursor < run->target_change;
+        waits = waits || tracks_wait || !run->repair_asked || lane->repair_due || lane->listing;
     } else if (!waits) {
         TRY(track_store_active_waits(edge, lane->scan, tracks_active_from(edge), &waits));
         if (!waits) TRY(framer_critical_waits(edge, &waits));
@@ -129,20 +138,24 @@ static void ask_for_repair(struct edge *edge)
         edge->track_lane.repair_due = true;
 }
 
-/* Has anything come or gone since the last look? What follows a comparison is not known before it
- * comes, so the end is when all has been quiet for a moment. */
+/* What the comparison of the replicas brings down is not known before it comes, so the end is when
+ * nothing new has come for a moment; where something new comes all the time, QUIET_MS_MAX is
+ * enough. */
 static bool is_quiet(struct edge *edge)
 {
     struct sync_run *run = &edge->sync_run;
-    const uint64_t bytes = edge->counters.bytes_up + edge->counters.bytes_down;
-    if (bytes != run->seen_bytes) {
-        run->seen_bytes = bytes;
-        run->quiet_mono_ns = edge->now.mono_ns;
+    const uint64_t now_ns = edge->now.mono_ns;
+    const uint64_t moved = edge->tracks.merged + edge->counters.configs_moved;
+    if (run->done_mono_ns == 0) run->done_mono_ns = run->quiet_mono_ns = now_ns;
+    if (moved != run->moved_down) {
+        run->moved_down = moved;
+        run->quiet_mono_ns = now_ns;
     }
     uint64_t quiet_ns = QUIET_MS * NS_PER_MS;
     if (quiet_ns < 3 * edge->outbox.pace.round_trip_ns)
         quiet_ns = 3 * edge->outbox.pace.round_trip_ns;
-    return edge->now.mono_ns - run->quiet_mono_ns >= quiet_ns;
+    return now_ns - run->quiet_mono_ns >= quiet_ns ||
+           now_ns - run->done_mono_ns >= quiet_ns + QUIET_MS_MAX * NS_PER_MS;
 }
 
 enum status sync_run_tick(struct edge *edge, struct effects *effects)
@@ -232,7 +245,10 @@ static enum status start(struct edge *edge, uint32_t client, const struct contro
         .started_mono_ns = edge->now.mono_ns,
         .deadline_mono_ns = edge->now.mono_ns + seconds * NS_PER_S,
         .online_mono_ns = edge->now.mono_ns,
-        .quiet_mono_ns = edge->now.mono_ns,
+        .target_log = edge->log.row.id,
+        .target_sequence = edge->log.row.head.sequence,
+        .target_change = edge->track_store.counter,
+        .target_operation = edge->config_store.last_operation,
         .before = counts_of(edge),
         .report = {.there = true,
                    .mode = mode,

@@ -2,7 +2,7 @@
  *
  * What is kept in step goes up and down by itself whenever the link may be used. A run is the
  * operator's "now, and tell me": it opens the link even outside its windows (not against a pause),
- * and is over when nothing of its mode waits any more, when the link was lost for SYNC_PATIENCE_S,
+ * and is over when what waited at its beginning has been moved, when the link was lost for SYNC_PATIENCE_S,
  * or at its deadline. An error in one lane never stops another.
  *   full         evidence, tracks both ways with a comparison of the replicas, config both ways
  *   incremental  critical evidence (P0), config, and tracks seen within view_ttl only
@@ -43,7 +43,11 @@ struct sync_run {
     uint32_t client;
     bool repair_asked; /* full: the replicas' comparison was begun on this connection */
     uint64_t started_mono_ns, deadline_mono_ns, online_mono_ns, check_mono_ns;
-    uint64_t seen_bytes, quiet_mono_ns; /* nothing has come or gone since then */
+    /* What was there when it began; what comes later is not its business. */
+    int64_t target_log;
+    uint64_t target_sequence, target_change, target_operation;
+    uint64_t moved_down, quiet_mono_ns; /* nothing has come that changed anything since then */
+    uint64_t done_mono_ns;              /* since when only quiet is waited for; 0: not yet */
     struct sync_counts before;
     struct sync_report report; /* of the last run, or the one that runs */
 };

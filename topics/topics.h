@@ -94,7 +94,7 @@ struct topic_text {
 };
 MUST_USE enum status topic_build(const char *root, enum topic_id id, const char *node,
                                  const char *name, struct topic_text *out);
-/* Templates with {scope}. scope: "fleet", "group/G" or "node/N"; name, the key or model, "+" gives a
+/* Templates with {scope}: "fleet", "group/G" or "node/N"; name: the key or model, "+" gives a
  * filter. Errors: as above. */
 MUST_USE enum status topic_build_scoped(const char *root, enum topic_id id, const char *scope,
                                         const char *name, struct topic_text *out);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/shell/process.h"
+
 struct exit_row {
     int code;
     const char *words;
@@ -199,11 +201,11 @@ static enum status call_run(struct cli_call *call, int argc, char **argv)
 
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
-    process_harden();
     uint8_t memory[CLI_MESSAGE_SIZE_MAX];
     struct buf message = buf_of(memory, sizeof memory);
     struct cli_call call = {.program = program, .message = &message};
     enum status status = ST_USAGE;
+    process_harden();
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         program_help(program, stdout);
         return 0;

@@ -1,5 +1,4 @@
-/* inbox.h - the bounded queue from the MQTT library's and the resolver's threads to the loop: with
- * the signer pool's, the only lock of the process.
+/* inbox.h - the bounded queue from the MQTT library's and the resolver's threads to the loop.
  *
  * Notes are copied into one ring of bytes; the loop reads them in place and gives all it has taken
  * back with inbox_release after its commit, so nothing is copied twice. The ring is address space

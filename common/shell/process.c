@@ -13,7 +13,7 @@ void process_harden(void)
     struct rlimit limit = started_with;
     /* One byte, not none: a limit of 0 means nothing to a core_pattern that is a pipe, while for 1
      * the kernel writes no dump anywhere. PR_SET_DUMPABLE would take /proc/self/fd from us. */
-    if (limit.rlim_cur > 1) limit.rlim_cur = 1;
+    limit.rlim_cur = limit.rlim_max > 1 ? 1 : limit.rlim_max;
     setrlimit(RLIMIT_CORE, &limit);
 }
 

@@ -2,7 +2,7 @@
 # bench.sh - measures throughput, latency, memory, start-up, syncs and bytes, on this machine.
 #
 # usage: bench.sh [PART...]
-# parts: append local drain rtt start fsync baseline joins tracks config (default: all)
+# parts: append local drain rtt start fsync baseline joins tracks config chunker (default: all)
 # Edge, broker, cloud and load share the machine, as in the smallest installation. Prints a table
 # with the design bars and writes build/bench.json. BENCH_ENTRIES=N sets the large backlog (default
 # 1000000), BENCH_SECONDS=S the length of an append run (default 3), BENCH_SETTINGS="NAME=VALUE ..."
@@ -10,11 +10,12 @@
 set -eu
 . "$(dirname "$0")/../integration/lib.sh"
 . "$(dirname "$0")/replicas.sh"
+. "$(dirname "$0")/models.sh"
 
 ENTRIES=${BENCH_ENTRIES:-1000000}
 SMALL=$((ENTRIES < 100000 ? ENTRIES : 100000))
 SECONDS_EACH=${BENCH_SECONDS:-3}
-ALL_PARTS="append local drain rtt start fsync baseline joins tracks config"
+ALL_PARTS="append local drain rtt start fsync baseline joins tracks config chunker"
 PARTS=${*:-$ALL_PARTS}
 for part in $PARTS; do
     case " $ALL_PARTS " in *" $part "*) ;; *) die "no such part: $part (parts: $ALL_PARTS)" ;; esac
@@ -329,6 +330,7 @@ fi
 if wanted joins; then part_joins; fi
 if wanted tracks; then part_tracks; fi
 if wanted config; then part_config; fi
+if wanted chunker; then part_chunker; fi
 table
 write_json "$ROOT/build/bench.json"
 say "written: build/bench.json"

@@ -3,12 +3,14 @@
  *   bench_chunker [--bytes N] [--seconds S]
  * Cuts N random bytes (default 100,000,000) over and over on one core, whole and in pieces of
  * 64 KiB, and prints
- *   cut_bytes_per_second C pieces_bytes_per_second P hashed_bytes_per_second H chunks K mean_bytes M
+ *   cut_bytes_per_second C pieces_bytes_per_second P hashed_bytes_per_second H
+ *     chunks K mean_bytes M
  * where "hashed" is cutting and the SHA-256 of each chunk. Then, for changes to the file,
- *   change WORD changed_bytes C chunk_bytes F list_bytes L manifest_bytes M over_change R
- *     bar_bytes B
+ *   change WORD changed_bytes C chunk_bytes F list_bytes L manifest_bytes M
+ *     sum_bytes S over_change R bar_bytes B
  * F is the size of all chunks that the old version has not, L that of the blocks of the chunk list
- * that it has not, M the new manifest; R = (F + L + M) / C; B = 1.15 C + 1 % of the file's size. */
+ * that it has not, M the new manifest's frame; S = F + L + M, without the frames around chunks;
+ * R = S / C; B = 1.15 C + 1 % of the file's size. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -26,13 +26,21 @@ static void check_parts(const char *root, struct bytes topic, const struct topic
     check_part(topic, parts->scope);
     INVARIANT(parts->node.size == 0 || ids_node_name_ok(parts->node));
     INVARIANT(parts->name.size == 0 || ids_level_name_ok(parts->name));
-    if (parts->hash.size > 0 || parts->scope.size > 0) return;
 
-    char node[NODE_NAME_SIZE] = "", name[LEVEL_NAME_SIZE_MAX + 1] = "";
+    char node[NODE_NAME_SIZE] = "", name[LEVEL_NAME_SIZE_MAX + 1] = "", scope[TOPIC_SIZE_MAX] = "";
     if (parts->node.size > 0) memcpy(node, parts->node.data, parts->node.size);
     if (parts->name.size > 0) memcpy(name, parts->name.data, parts->name.size);
+    if (parts->scope.size > 0) memcpy(scope, parts->scope.data, parts->scope.size);
     struct topic_text built;
-    INVARIANT(topic_build(root, parts->id, node, name, &built) == ST_OK);
+    struct digest hash;
+    if (parts->hash.size > 0) {
+        INVARIANT(hex_decode(parts->hash, hash.bytes, DIGEST_SIZE) == ST_OK);
+        INVARIANT(topic_build_chunk(root, name, &hash, &built) == ST_OK);
+    } else if (parts->scope.size > 0) {
+        INVARIANT(topic_build_scoped(root, parts->id, scope, name, &built) == ST_OK);
+    } else {
+        INVARIANT(topic_build(root, parts->id, node, name, &built) == ST_OK);
+    }
     INVARIANT(bytes_equal(topic_text_bytes(&built), topic));
     INVARIANT(bytes_equal(topic_text_below_root(&built), parts->below_root));
 }

@@ -234,7 +234,7 @@ static const char *tracks_left(const struct sim_node *edge, uint64_t counter)
 {
     const struct track_lane *lane = &edge->edge->track_lane;
     if (edge->edge->track_store.pending > 0) return "tracks wait to be sent";
-    if (edge->edge_settings.interest == INTEREST_NONE) return NULL;
+    if (counter == 0 || edge->edge_settings.interest == INTEREST_NONE) return NULL;
     if (!lane->has_down || lane->down_cursor < counter) return "tracks are not down yet";
     return NULL;
 }

@@ -65,6 +65,46 @@ static void test_a_cloud_with_synchronous_normal_is_noticed(void **state)
     must_be_noticed(MUTANT_CLOUD_NOT_SYNCED);
 }
 
+/* Design 3.3: a cursor moves by the peer's application alone. */
+static void test_a_track_cursor_that_runs_with_what_was_sent_is_noticed(void **state)
+{
+    (void)state;
+    must_be_noticed(MUTANT_SENT_IS_TAKEN);
+}
+
+/* Design 3.5: clamping loses the later honest write. */
+static void test_stamps_that_are_clamped_instead_of_healed_are_noticed(void **state)
+{
+    (void)state;
+    must_be_noticed(MUTANT_CLAMPS);
+}
+
+static void test_a_refusal_that_is_not_told_is_noticed(void **state)
+{
+    (void)state;
+    must_be_noticed(MUTANT_FORGETS_REFUSALS);
+}
+
+/* Design 3.2: eviction must not become forgetting. */
+static void test_an_eviction_without_a_new_incarnation_is_noticed(void **state)
+{
+    (void)state;
+    must_be_noticed(MUTANT_ONE_INCARNATION);
+}
+
+/* What a node has observed itself is not all that there is to know of a track. */
+static void test_a_track_that_is_taken_for_an_echo_is_noticed(void **state)
+{
+    (void)state;
+    must_be_noticed(MUTANT_NO_ECHO);
+}
+
+static void test_a_horizon_that_edges_never_hear_of_is_noticed(void **state)
+{
+    (void)state;
+    must_be_noticed(MUTANT_KEEPS_HORIZON);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +112,12 @@ int main(void)
         cmocka_unit_test(test_an_edge_that_believes_the_broker_is_noticed),
         cmocka_unit_test(test_an_edge_with_synchronous_normal_is_noticed),
         cmocka_unit_test(test_a_cloud_with_synchronous_normal_is_noticed),
+        cmocka_unit_test(test_a_track_cursor_that_runs_with_what_was_sent_is_noticed),
+        cmocka_unit_test(test_stamps_that_are_clamped_instead_of_healed_are_noticed),
+        cmocka_unit_test(test_a_refusal_that_is_not_told_is_noticed),
+        cmocka_unit_test(test_an_eviction_without_a_new_incarnation_is_noticed),
+        cmocka_unit_test(test_a_track_that_is_taken_for_an_echo_is_noticed),
+        cmocka_unit_test(test_a_horizon_that_edges_never_hear_of_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,22 @@ static void test_a_kind_that_does_not_belong_on_its_topic(void **state)
     assert_refused("kind");
 }
 
+/* Of models the consumer takes nothing; all that is published comes from itself. */
+static void test_kinds_of_models_are_refused_wherever_a_node_sends_them(void **state)
+{
+    (void)state;
+    static const enum topic_id topics[] = {TOPIC_EVIDENCE, TOPIC_TRACKS_UP, TOPIC_CONFIG_UP,
+                                           TOPIC_SYNC_UP, TOPIC_STATUS};
+    uint64_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(topics); i++) {
+        for (int kind = FRAME_MODEL_MANIFEST; kind <= FRAME_MODEL_STATE; kind++) {
+            cloud_rig_send(&rig, &log_1, topics[i], (enum frame_kind)kind, BYTES_LITERAL("\xc0"));
+            assert_int_equal(cloud_rig_status(&rig, "refused_kind"), ++count);
+        }
+    }
+    assert_int_equal(cloud_rig_status(&rig, "refused"), count);
+}
+
 static void test_an_authentic_frame_whose_body_is_garbage(void **state)
 {
     (void)state;
@@ -179,6 +195,7 @@ int main(void)
         T(test_a_node_that_speaks_on_another_nodes_topic),
         T(test_a_frame_that_was_made_for_another_topic),
         T(test_a_kind_that_does_not_belong_on_its_topic),
+        T(test_kinds_of_models_are_refused_wherever_a_node_sends_them),
         T(test_an_authentic_frame_whose_body_is_garbage),
         T(test_a_revoked_node_from_its_next_frame_on),
         T(test_every_flipped_bit_of_a_frame_is_refused),

@@ -54,7 +54,21 @@ static void test_stamps_given_before_a_power_cut_are_not_given_again(void **stat
     assert_true(last_stamp() > before);
 }
 
-/* The monotonic clock goes on over a restart of the program, so the cloud's word still holds. */
+/* Each of them opens the engine anew; were the limit ahead left behind, thirty would be half a
+ * minute in the future, and the cloud would refuse them. */
+static void test_verbs_without_a_daemon_do_not_run_ahead_of_the_time(void **state)
+{
+    (void)state;
+    edge_config_open(&config, 0);
+    config.rig.options.daemon = false;
+    for (unsigned i = 0; i < 30; i++) {
+        edge_rig_reopen(&config.rig);
+        edge_config_set(&config, "alpha", "{\"value\":1}");
+    }
+    edge_rig_reopen(&config.rig);
+    assert_true(last_stamp() < edge_config_stamp(&config, 3000));
+}
+
 /* An edge works on its own, whatever its clock reads. */
 static void test_a_boot_with_a_clock_that_is_behind_blocks_no_local_write(void **state)
 {
@@ -71,6 +85,7 @@ static void test_a_boot_with_a_clock_that_is_behind_blocks_no_local_write(void *
     assert_string_equal(edge_config_value(&config, "alpha"), "ours");
 }
 
+/* The monotonic clock goes on over a restart of the program, so the cloud's word still holds. */
 static void test_a_restart_of_the_program_keeps_the_time_that_the_cloud_told(void **state)
 {
     (void)state;
@@ -306,6 +321,8 @@ int main(void)
         cmocka_unit_test_teardown(
             test_a_power_cut_right_after_the_healing_does_not_bring_the_old_time_back, tear_down),
         cmocka_unit_test_teardown(test_stamps_given_before_a_power_cut_are_not_given_again,
+                                  tear_down),
+        cmocka_unit_test_teardown(test_verbs_without_a_daemon_do_not_run_ahead_of_the_time,
                                   tear_down),
         cmocka_unit_test_teardown(test_a_boot_with_a_clock_that_is_behind_blocks_no_local_write,
                                   tear_down),

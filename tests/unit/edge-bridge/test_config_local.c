@@ -221,6 +221,49 @@ static void test_a_local_link_that_comes_up_clears_what_was_cleared_before(void 
     assert_string_equal(edge_config_local(&config, "alpha"), "");
 }
 
+static void hear_local(const char *key, const char *payload, bool retained)
+{
+    struct topic_text topic;
+    assert_int_equal(topic_build("hf/v1", TOPIC_LOCAL_CONFIG, NULL, key, &topic), ST_OK);
+    struct event event = {.kind = EVENT_MESSAGE, .link = LINK_LOCAL};
+    event.message.topic = topic_text_bytes(&topic);
+    event.message.payload = bytes_of_text(payload);
+    event.message.retained = retained;
+    edge_rig_run(&config.rig, event);
+}
+
+/* A node restored from a backup knows nothing of what it told its broker since. */
+static void test_a_retained_value_that_this_node_does_not_know_is_cleared(void **state)
+{
+    (void)state;
+    hear_local("stranger", "{\"key\":\"stranger\",\"value\":1}", true);
+    assert_string_equal(edge_config_local(&config, "stranger"), "");
+}
+
+static void test_a_retained_value_that_is_not_the_newest_is_overwritten(void **state)
+{
+    (void)state;
+    edge_config_online(&config);
+    publish("fleet", "alpha", 1000, "one");
+    hear_local("alpha", "{\"key\":\"alpha\",\"value\":\"older\"}", true);
+    assert_local_has("alpha", "\"value\":\"one\"");
+}
+
+/* Answering to our own publishes would never end. */
+static void test_our_own_values_come_back_without_an_answer(void **state)
+{
+    (void)state;
+    char said[256];
+    edge_config_online(&config);
+    publish("fleet", "alpha", 1000, "one");
+    snprintf(said, sizeof(said), "%s", edge_config_local(&config, "alpha"));
+    hear_local("alpha", said, true);
+    assert_null(edge_config_local(&config, "alpha"));
+    publish("fleet", "alpha", 500, "two");
+    hear_local("alpha", said, false);
+    assert_null(edge_config_local(&config, "alpha"));
+}
+
 static void test_values_known_before_a_restart_are_cleared_after_it(void **state)
 {
     (void)state;
@@ -368,6 +411,9 @@ int main(void)
         CASE(test_the_judgement_shows_in_the_retained_value),
         CASE(test_a_local_link_that_comes_up_gets_every_value_again),
         CASE(test_a_local_link_that_comes_up_clears_what_was_cleared_before),
+        CASE(test_a_retained_value_that_this_node_does_not_know_is_cleared),
+        CASE(test_a_retained_value_that_is_not_the_newest_is_overwritten),
+        CASE(test_our_own_values_come_back_without_an_answer),
         CASE(test_values_known_before_a_restart_are_cleared_after_it),
         CASE(test_leaving_a_group_changes_the_values_that_came_from_it),
         CASE(test_many_values_go_in_slices_and_all_of_them),

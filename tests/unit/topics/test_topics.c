@@ -242,38 +242,62 @@ static void test_plus_builds_a_filter(void **state)
     assert_string_equal(topic.text, "local/evidence/+");
 }
 
-static void test_config_topics_are_built_for_each_scope_and_parse_back(void **state)
+static void test_scoped_topics_are_built_for_each_scope_and_parse_back(void **state)
 {
     (void)state;
+    static const enum topic_id ids[] = {TOPIC_CONFIG, TOPIC_MODEL_MANIFEST};
     static const char *const scopes[] = {"fleet", "group/North.1", "node/edge-1"};
     struct topic_text topic;
     struct topic_parts parts;
-    for (size_t i = 0; i < COUNT_OF(scopes); i++) {
-        assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, scopes[i], "fusion.max", &topic),
-                         ST_OK);
-        assert_int_equal(topic_parse("hf/v1", topic_text_bytes(&topic), &parts), ST_OK);
-        assert_int_equal(parts.id, TOPIC_CONFIG);
-        assert_true(bytes_equal(parts.scope, bytes_of_text(scopes[i])));
+    for (size_t i = 0; i < COUNT_OF(ids) * COUNT_OF(scopes); i++) {
+        const enum topic_id id = ids[i / COUNT_OF(scopes)];
+        const char *const scope = scopes[i % COUNT_OF(scopes)];
+        assert_int_equal(topic_build_scoped(ROOT, id, scope, "fusion.max", &topic), ST_OK);
+        assert_int_equal(topic_parse(ROOT, topic_text_bytes(&topic), &parts), ST_OK);
+        assert_int_equal(parts.id, id);
+        assert_true(bytes_equal(parts.scope, bytes_of_text(scope)));
         assert_true(bytes_equal(parts.name, BYTES_LITERAL("fusion.max")));
         assert_true(bytes_equal(parts.below_root, topic_text_below_root(&topic)));
     }
-    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "group/g", "+", &topic), ST_OK);
-    assert_string_equal(topic.text, "hf/v1/config/group/g/+");
+    assert_int_equal(topic_build_scoped(ROOT, TOPIC_CONFIG, "group/g", "+", &topic), ST_OK);
+    assert_string_equal(topic.text, ROOT "/config/group/g/+");
+    assert_int_equal(topic_build_scoped(ROOT, TOPIC_MODEL_MANIFEST, "fleet", "+", &topic), ST_OK);
+    assert_string_equal(topic.text, ROOT "/models/+/manifest/fleet");
 }
 
-static void test_config_topics_of_wrong_scopes_and_keys_are_not_built(void **state)
+static void test_scoped_topics_of_wrong_scopes_and_names_are_not_built(void **state)
 {
     (void)state;
+    static const enum topic_id ids[] = {TOPIC_CONFIG, TOPIC_MODEL_MANIFEST};
     static const char *const scopes[] = {"",       "group",        "group/", "group/+", "group/a/b",
                                          "node/A", "node/edge-1/", "fleet/", "fleet/x", "+"};
+    static const char *const names[] = {"a/b", "", "#"};
     struct topic_text topic;
-    for (size_t i = 0; i < COUNT_OF(scopes); i++)
-        assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, scopes[i], "key", &topic),
-                         ST_MALFORMED);
-    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "fleet", "a/b", &topic),
-                     ST_MALFORMED);
-    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "fleet", "", &topic), ST_MALFORMED);
-    assert_int_equal(topic_build_scoped("hf/v1", TOPIC_CONFIG, "fleet", "#", &topic), ST_MALFORMED);
+    for (size_t k = 0; k < COUNT_OF(ids); k++) {
+        for (size_t i = 0; i < COUNT_OF(scopes); i++)
+            assert_int_equal(topic_build_scoped(ROOT, ids[k], scopes[i], "key", &topic),
+                             ST_MALFORMED);
+        for (size_t i = 0; i < COUNT_OF(names); i++)
+            assert_int_equal(topic_build_scoped(ROOT, ids[k], "fleet", names[i], &topic),
+                             ST_MALFORMED);
+    }
+}
+
+static void test_chunk_topics_are_built_from_a_hash_and_parse_back(void **state)
+{
+    (void)state;
+    struct digest hash;
+    struct topic_text topic;
+    struct topic_parts parts;
+    assert_int_equal(hex_decode(bytes_of_text(HASH), hash.bytes, DIGEST_SIZE), ST_OK);
+    assert_int_equal(topic_build_chunk(ROOT, "Fusion-2", &hash, &topic), ST_OK);
+    assert_string_equal(topic.text, ROOT "/models/Fusion-2/chunk/" HASH);
+    assert_int_equal(topic_parse(ROOT, topic_text_bytes(&topic), &parts), ST_OK);
+    assert_int_equal(parts.id, TOPIC_MODEL_CHUNK);
+    assert_text(parts.name, "Fusion-2");
+    assert_text(parts.hash, HASH);
+    assert_int_equal(topic_build_chunk(ROOT, "a/b", &hash, &topic), ST_MALFORMED);
+    assert_int_equal(topic_build_chunk(ROOT, "", &hash, &topic), ST_MALFORMED);
 }
 
 static void test_names_that_are_no_single_level_are_not_built(void **state)
@@ -313,11 +337,17 @@ static void test_the_longest_root_and_names_fit_every_row(void **state)
         assert_int_equal(topic_build(root, id, NODE_31, LEVEL_64, &topic), ST_OK);
         assert_int_equal(topic_parse(root, topic_text_bytes(&topic), &parts), ST_OK);
     }
-    uint8_t memory[TOPIC_SIZE_MAX];
-    struct buf topic = buf_of(memory, sizeof memory);
+    static const struct digest hash = {{0xAB}};
+    static const char scope[] = "group/" LEVEL_64;
+    struct topic_text topic;
     struct topic_parts parts;
-    buf_put_format(&topic, "%s/config/group/%s/%s", root, LEVEL_64, LEVEL_64);
-    assert_int_equal(topic_parse(root, buf_bytes(&topic), &parts), ST_OK);
+    assert_int_equal(topic_build_scoped(root, TOPIC_CONFIG, scope, LEVEL_64, &topic), ST_OK);
+    assert_int_equal(topic_parse(root, topic_text_bytes(&topic), &parts), ST_OK);
+    assert_int_equal(topic_build_scoped(root, TOPIC_MODEL_MANIFEST, scope, LEVEL_64, &topic),
+                     ST_OK);
+    assert_int_equal(topic_parse(root, topic_text_bytes(&topic), &parts), ST_OK);
+    assert_int_equal(topic_build_chunk(root, LEVEL_64, &hash, &topic), ST_OK);
+    assert_int_equal(topic_parse(root, topic_text_bytes(&topic), &parts), ST_OK);
 }
 
 static void test_good_roots_are_accepted(void **state)
@@ -370,8 +400,9 @@ int main(void)
         cmocka_unit_test(test_a_topic_longer_than_any_is_refused),
         cmocka_unit_test(test_a_refused_topic_leaves_the_parts_untouched),
         cmocka_unit_test(test_plus_builds_a_filter),
-        cmocka_unit_test(test_config_topics_are_built_for_each_scope_and_parse_back),
-        cmocka_unit_test(test_config_topics_of_wrong_scopes_and_keys_are_not_built),
+        cmocka_unit_test(test_scoped_topics_are_built_for_each_scope_and_parse_back),
+        cmocka_unit_test(test_scoped_topics_of_wrong_scopes_and_names_are_not_built),
+        cmocka_unit_test(test_chunk_topics_are_built_from_a_hash_and_parse_back),
         cmocka_unit_test(test_names_that_are_no_single_level_are_not_built),
         cmocka_unit_test(test_a_topic_that_does_not_fit_is_not_built),
         cmocka_unit_test(test_the_longest_root_and_names_fit_every_row),
