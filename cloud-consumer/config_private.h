@@ -10,6 +10,7 @@
 
 enum {
     PUBLISHED_SLOTS = 4096, /* registers of which is known when they were published last */
+    JUDGE_AFTER_MS = 1000,
     PUBLISH_INTERVAL_MS = 2000,
     UNSURE_MAX = 4 * CLOUD_WINDOW_MAX,
 };
@@ -39,6 +40,7 @@ struct cloud_config {
     uint64_t roster_mono_ns; /* when it was published last; 0: not on this link */
     bool registers_due;      /* there may be some in the store's list */
     bool all_due;            /* all there are shall come on that list */
+    uint64_t judge_mono_ns;  /* when all nodes' reports are judged anew; 0: no need */
     size_t unsure_count;
     struct unsure unsure[UNSURE_MAX];
     /* By number modulo the size: forgetting one only lets it be published sooner. */

@@ -97,6 +97,20 @@ static bool can_publish(const struct cloud *cloud)
     return cloud->session.state == SESSION_ONLINE && cloud_session_has_window(cloud);
 }
 
+/* What nodes give back they all hold already, and they do not report it again: once the last of it
+ * has come, what they reported is compared with what there is now. */
+static enum status judge_reports(struct cloud *cloud)
+{
+    struct cloud_config *const config = cloud->config;
+    struct node_row node = {0};
+    enum status found;
+    if (config->judge_mono_ns == 0 || cloud->now.mono_ns < config->judge_mono_ns) return ST_OK;
+    config->judge_mono_ns = 0;
+    while ((found = STORE(cloud, node_next, node.id, &node)) == ST_OK)
+        TRY(cloud_sync_judge_report(cloud, &node));
+    return found == ST_NOT_FOUND || found == ST_TAMPERED ? ST_OK : found;
+}
+
 enum status cloud_config_fill(struct cloud *cloud, struct effects *effects)
 {
     struct cloud_config *const config = cloud->config;
@@ -108,6 +122,7 @@ enum status cloud_config_fill(struct cloud *cloud, struct effects *effects)
         config->registers_due = true;
     }
     TRY(cloud_roster_fill(cloud, effects));
+    TRY(judge_reports(cloud));
     while (config->registers_due && can_publish(cloud) && effects_has_room(effects)) {
         int64_t id;
         const enum status found = CONFIGS(cloud, due_first, &id);
@@ -124,10 +139,10 @@ uint64_t cloud_config_wakeup(const struct cloud *cloud)
     const struct cloud_config *const config = cloud->config;
     if (!can_publish(cloud)) return UINT64_MAX;
     if (config->all_due || config->registers_due) return 0;
-    uint64_t wakeup_ns = UINT64_MAX;
+    uint64_t wakeup_ns = config->judge_mono_ns != 0 ? config->judge_mono_ns : UINT64_MAX;
     if (config->roster_due && config->roster_mono_ns == 0) return 0;
-    if (config->roster_due)
-        wakeup_ns = config->roster_mono_ns + (uint64_t)PUBLISH_INTERVAL_MS * 1000000;
+    const uint64_t roster_ns = config->roster_mono_ns + (uint64_t)PUBLISH_INTERVAL_MS * 1000000;
+    if (config->roster_due && roster_ns < wakeup_ns) wakeup_ns = roster_ns;
     for (size_t i = 0; i < config->unsure_count; i++) {
         const uint64_t again_ns = config->unsure[i].again_mono_ns;
         if (again_ns != 0 && again_ns < wakeup_ns) wakeup_ns = again_ns;
@@ -229,6 +244,7 @@ enum status cloud_config_held(struct cloud *cloud, const struct node_row *node, 
     if (!won) return ST_OK;
     trace_line(&cloud->port->trace, TRACE_WARNING, "%s gave back config %s, which was forgotten",
                node->name.text, entry.key.name.text);
+    cloud->config->judge_mono_ns = cloud->now.mono_ns + (uint64_t)JUDGE_AFTER_MS * 1000000;
     TRY(CONFIGS(cloud, number_get, CONFIG_NUMBER_REGAINED, &regained));
     return CONFIGS(cloud, number_set, CONFIG_NUMBER_REGAINED, regained + 1);
 }

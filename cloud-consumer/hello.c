@@ -46,7 +46,10 @@ static enum status begin_new_store(struct cloud *cloud, const struct node_row *n
                "%s holds a newer acknowledgement of ours: this store was restored from a backup, "
                "it goes on under a new id",
                node->name.text);
-    return STORE(cloud, identity, &cloud->identity);
+    TRY(STORE(cloud, identity, &cloud->identity));
+    /* Equal versions of two lives of this store must not name different rosters. */
+    if (cloud_roster_version(cloud) == 0) return ST_OK;
+    return cloud_roster_lift(cloud, cloud_roster_version(cloud) + ROSTER_STEP_RESTORED);
 }
 
 static enum status check_held_ack(struct cloud *cloud, struct node_row *node, struct bytes frame)

@@ -110,6 +110,7 @@ enum status cloud_sync_state(struct cloud *cloud, const struct node_row *node,
     sync.roster = report->roster;
     sync.config_differs = !config_summary_equal(&wanted, &report->config);
     if (report->roster < cloud_roster_version(cloud)) cloud_roster_due(cloud);
+    if (report->roster > cloud_roster_version(cloud)) TRY(cloud_roster_lift(cloud, report->roster));
     TRY(keep_report(cloud, node->id, &report->config));
     return cloud_sync_save(cloud, &sync);
 }

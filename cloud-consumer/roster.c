@@ -15,6 +15,15 @@ void cloud_roster_due(struct cloud *cloud)
     cloud->config->roster_due = true;
 }
 
+enum status cloud_roster_lift(struct cloud *cloud, uint64_t above)
+{
+    struct cloud_config *const config = cloud->config;
+    /* A node could name any number: what is beyond reason is not followed. */
+    if (above < config->roster_version || above > PACK_SEQUENCE_MAX / 2) return ST_OK;
+    config->roster_version = above;
+    return cloud_roster_changed(cloud);
+}
+
 enum status cloud_roster_changed(struct cloud *cloud)
 {
     struct cloud_config *const config = cloud->config;

@@ -411,13 +411,13 @@ static uint64_t probe_due_ns(const struct edge *edge)
 /* An unanswered hello is said again also when nothing is in flight: a cloud that was restored from
  * a backup learns of it only by what its nodes hold. And it is said now and then on a quiet
  * connection: a broker may have dropped the one message that would have told either side that they
- * differ. Not to a consumer that is known to be away: it
- * will say that it is back. */
+ * differ. More seldom to a consumer that is said to be away: it will say that it is back, and only
+ * when that gets lost it must be asked. */
 static uint64_t hello_due_ns(const struct edge *edge)
 {
     const struct session *session = &edge->session;
-    if (session->cloud_known && !session->cloud_online) return UINT64_MAX;
-    if (!session->hello_waits) return session->hello_mono_ns + session->hello_quiet_ns;
+    const bool away = session->cloud_known && !session->cloud_online;
+    if (!session->hello_waits || away) return session->hello_mono_ns + session->hello_quiet_ns;
     return session->hello_mono_ns +
            (uint64_t)edge->settings.ack_timeout_ms * HELLO_AGAIN_TIMEOUTS * 1000000;
 }

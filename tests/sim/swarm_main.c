@@ -40,10 +40,10 @@ static const char *const mutants[MUTANT_COUNT] = {"none",
                                                   "trust-puback",
                                                   "edge-not-synced",
                                                   "cloud-not-synced",
+                                                  "one-incarnation",
                                                   "sent-is-taken",
                                                   "clamps",
                                                   "forgets-refusals",
-                                                  "one-incarnation",
                                                   "no-echo",
                                                   "keeps-horizon"};
 

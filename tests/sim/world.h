@@ -136,6 +136,7 @@ struct sim_node {
     struct sim_endpoint links[LINK_COUNT];
     enum crash_point crash_next;
     bool crash_power;
+    uint32_t incarnation; /* with MUTANT_ONE_INCARNATION only: the first one */
     uint32_t failed_starts;
     uint32_t failed_batches;  /* in a row: the pause before the next start doubles */
     bool disk_changed;        /* a power cut or a copy since the oracle looked at the disk */
@@ -154,11 +155,11 @@ enum world_mutant {
     MUTANT_TRUST_PUBACK,        /* the broker's PUBACK counts as the cloud's word */
     MUTANT_EDGE_NOT_SYNCED,     /* as PRAGMA synchronous=NORMAL on the edges */
     MUTANT_CLOUD_NOT_SYNCED,
+    MUTANT_ONE_INCARNATION, /* a node that evicted tracks goes on as the same writer */
     /* Frames are rewritten: world_rewrite.c. */
     MUTANT_SENT_IS_TAKEN,    /* acknowledgements say that all tracks that were sent are joined */
     MUTANT_CLAMPS,           /* a stamp from the future is cut to now, and no clock heals */
     MUTANT_FORGETS_REFUSALS, /* acknowledgements do not say which writes were refused */
-    MUTANT_ONE_INCARNATION,  /* a node that evicted goes on as the same writer */
     MUTANT_NO_ECHO,          /* a node never gets a track that it has observed itself */
     MUTANT_KEEPS_HORIZON,    /* edges are never told of it */
     MUTANT_COUNT,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge-bridge/edge_state.h"
 #include "tests/sim/frame_words.h"
 #include "tests/sim/world.h"
 
@@ -459,6 +460,14 @@ static bool strikes(const struct sim_node *node, enum crash_point point)
     return node->crash_next == point;
 }
 
+static void keep_incarnation(struct sim_node *node)
+{
+    if (node->world->options.mutant != MUTANT_ONE_INCARNATION || node->is_cloud) return;
+    uint32_t *incarnation = &node->edge->track_store.incarnation;
+    if (node->incarnation == 0) node->incarnation = *incarnation;
+    *incarnation = node->incarnation;
+}
+
 static void run_steps(struct sim_node *node, struct batch *batch, size_t crash_step)
 {
     batch->status = engine_begin(node);
@@ -508,6 +517,7 @@ void node_batch(struct sim_node *node)
     struct world *world = node->world;
     struct batch batch = {0};
     world->counts.batches++;
+    keep_incarnation(node);
     run_steps(node, &batch, rng_below(&world->rng, 3));
     const bool power = node->crash_power || sim_disk_was_cut(node->disk);
     const bool good = batch.status == ST_OK && !batch.crashed;

@@ -22,7 +22,7 @@ struct rewriter {
     struct config_writes_writer config_writer;
     struct track_batch *batch;
     struct track_batch_writer *batch_writer;
-    struct track *track, *other;
+    struct track *track;
     struct ack *ack;
     struct hello_reply *reply;
     uint8_t *plain, *scratch, *memory;
@@ -37,7 +37,6 @@ static void rewriter_open(struct rewriter *rewriter)
     rewriter->batch = sim_allocate(sizeof(*rewriter->batch));
     rewriter->batch_writer = sim_allocate(sizeof(*rewriter->batch_writer));
     rewriter->track = sim_allocate(sizeof(*rewriter->track));
-    rewriter->other = sim_allocate(sizeof(*rewriter->other));
     rewriter->ack = sim_allocate(sizeof(*rewriter->ack));
     rewriter->reply = sim_allocate(sizeof(*rewriter->reply));
     rewriter->plain = sim_allocate(BODY_UNPACKED_SIZE_MAX);
@@ -54,7 +53,6 @@ static void rewriter_close(struct rewriter *rewriter)
     free(rewriter->batch);
     free(rewriter->batch_writer);
     free(rewriter->track);
-    free(rewriter->other);
     free(rewriter->ack);
     free(rewriter->reply);
     free(rewriter->plain);
@@ -141,34 +139,6 @@ static bool has_own(const struct rewriter *rewriter, const struct track *track)
     return false;
 }
 
-/* All of the node's incarnations become one: what an eviction forgot is covered then. */
-static void merge_incarnations(const struct rewriter *rewriter, struct track *track)
-{
-    struct track *merged = rewriter->other;
-    unsigned own = UINT32_MAX;
-    *merged = (struct track){.floor = track->floor, .sensor_count = track->sensor_count};
-    memcpy(merged->sensors, track->sensors, sizeof(track->sensors));
-    for (unsigned i = 0; i < track->slot_count; i++) {
-        const struct track_slot *slot = &track->slots[i];
-        if (!is_own(rewriter, slot)) {
-            merged->slots[merged->slot_count++] = *slot;
-            continue;
-        }
-        if (own == UINT32_MAX) {
-            own = merged->slot_count++;
-            merged->slots[own] = *slot;
-            merged->slots[own].writer.incarnation = 1;
-            continue;
-        }
-        struct track_slot *one = &merged->slots[own];
-        if (slot->hlc > one->hlc) one->hlc = slot->hlc;
-        if (slot->position.hlc > one->position.hlc) one->position = slot->position;
-        if (slot->classification.hlc > one->classification.hlc)
-            one->classification = slot->classification;
-    }
-    *track = *merged;
-}
-
 static bool rewrite_tracks(struct rewriter *rewriter, struct bytes body, struct buf *out)
 {
     struct level_name name;
@@ -181,8 +151,6 @@ static bool rewrite_tracks(struct rewriter *rewriter, struct bytes body, struct 
                       BODY_UNPACKED_SIZE_MAX);
     while (track_batch_next(rewriter->batch, &offset, &name, rewriter->track)) {
         if (rewriter->mutant == MUTANT_NO_ECHO && has_own(rewriter, rewriter->track)) continue;
-        if (rewriter->mutant == MUTANT_ONE_INCARNATION)
-            merge_incarnations(rewriter, rewriter->track);
         INVARIANT(track_batch_add(rewriter->batch_writer, &name, rewriter->track, BODY_SIZE_MAX) ==
                   ST_OK);
     }
@@ -203,8 +171,6 @@ static bool rewrite_body(struct rewriter *rewriter, enum frame_kind kind, struct
     case MUTANT_SENT_IS_TAKEN:
     case MUTANT_FORGETS_REFUSALS:
         return (reply || kind == FRAME_ACK) && rewrite_ack(rewriter, kind, body, out);
-    case MUTANT_ONE_INCARNATION:
-        return kind == FRAME_TRACKS && !down && rewrite_tracks(rewriter, body, out);
     case MUTANT_NO_ECHO:
         return kind == FRAME_TRACKS && down && rewrite_tracks(rewriter, body, out);
     case MUTANT_KEEPS_HORIZON:
@@ -215,6 +181,7 @@ static bool rewrite_body(struct rewriter *rewriter, enum frame_kind kind, struct
     case MUTANT_TRUST_PUBACK:
     case MUTANT_EDGE_NOT_SYNCED:
     case MUTANT_CLOUD_NOT_SYNCED:
+    case MUTANT_ONE_INCARNATION:
     case MUTANT_COUNT:
         return false;
     }
