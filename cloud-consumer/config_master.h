@@ -47,8 +47,8 @@ MUST_USE enum status cloud_config_verb(struct cloud *cloud, uint32_t client,
 
 /* roster.c. The roster changed (a node was added, revoked, regrouped): next version, published. */
 MUST_USE enum status cloud_roster_changed(struct cloud *cloud);
-/* The same with a version above this one. After a restore from a backup the nodes go by rosters with
- * greater versions than ours, and would take ours for old ones. */
+/* The same with a version above this one. After a restore from a backup the nodes go by rosters
+ * with greater versions than ours, and would take ours for old ones. */
 MUST_USE enum status cloud_roster_lift(struct cloud *cloud, uint64_t above);
 enum { ROSTER_STEP_RESTORED = 1000 }; /* more changes than any node could have seen meanwhile */
 uint64_t cloud_roster_version(const struct cloud *cloud);

@@ -15,7 +15,7 @@ bad=0
 
 row() # what, yes or no, details
 {
-    printf '  %-46s %-4s %s\n' "$@"
+    printf '  %-52s %-4s %s\n' "$@"
     [ "$2" = yes ] || bad=1
 }
 

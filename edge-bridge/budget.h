@@ -1,9 +1,9 @@
 /* budget.h - a token bucket over the bytes that go on the wire.
  *
- * A frame is never cut, so it may overdraw the bucket; the next one waits until the debt is paid. The
- * bucket holds at most BUDGET_BURST_MS of its rate, so that a pause is not followed by a flood. What
- * counts is an estimate of all bytes that the frame costs on the link, in both directions: payload,
- * MQTT headers and acknowledgement, TLS records, TCP and IP headers. */
+ * A frame is never cut, so it may overdraw the bucket; the next one waits until the debt is paid.
+ * The bucket holds at most BUDGET_BURST_MS of its rate, so that a pause is not followed by a flood.
+ * What counts is an estimate of all bytes that the frame costs on the link, in both directions:
+ * payload, MQTT headers and acknowledgement, TLS records, TCP and IP headers. */
 #ifndef HOLDFAST_EDGE_BRIDGE_BUDGET_H
 #define HOLDFAST_EDGE_BRIDGE_BUDGET_H
 

@@ -201,6 +201,7 @@ enum status config_local_changed(struct edge *edge, const struct level_name *nam
                                  struct effects *effects)
 {
     bool published;
+    TRY(link_use_config(edge, name));
     if (!session_online(edge, LINK_LOCAL)) return ST_OK;
     if (effects_has_room(effects)) return refresh(edge, name, false, &published, effects);
     config_local_sweep(edge);

@@ -214,7 +214,8 @@ static enum status open_parts(struct edge *edge)
     TRY(tracks_open(edge));
     TRY(track_lane_open(edge));
     TRY(config_store_open(edge));
-    return config_edge_open(edge);
+    TRY(config_edge_open(edge));
+    return link_use_config(edge, &(struct level_name){LINK_BUDGET_KEY});
 }
 
 enum status edge_create(const struct edge_options *options, struct buf *message)

@@ -90,7 +90,8 @@ MUST_USE enum status edge_commit(struct edge *edge, const struct moment *now,
 uint64_t edge_next_wakeup(const struct edge *edge);
 
 /* Unix seconds by a clock that was synchronised or that the cloud told; 0: none is certain. Only
- * then may the dates of certificates be judged: a node whose clock is wrong must reach the cloud. */
+ * then may the dates of certificates be judged: a node whose clock is wrong must reach the cloud.
+ * */
 int64_t edge_certain_time_s(const struct edge *edge);
 
 /* True while a client's long verb (verify) has slices left to do. */

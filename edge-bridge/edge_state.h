@@ -2,8 +2,9 @@
  *
  * Read in the order of the data's path: intake -> evidence_log -> outbox (framer) -> session ->
  * apply; tracks -> track_store -> track_lane and config_edge -> config_store for the other two
- * kinds of data; clock stamps them all; report and verify answer the operator. Every part is rebuilt from the store at edge_open,
- * and an edge is thrown away after any error, so memory never has to be rolled back. */
+ * kinds of data; clock stamps them all; report and verify answer the operator. Every part is
+ * rebuilt from the store at edge_open, and an edge is thrown away after any error, so memory never
+ * has to be rolled back. */
 #ifndef HOLDFAST_EDGE_BRIDGE_EDGE_STATE_H
 #define HOLDFAST_EDGE_BRIDGE_EDGE_STATE_H
 

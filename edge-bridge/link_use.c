@@ -139,6 +139,33 @@ uint64_t link_use_wakeup(const struct edge *edge)
     return wakeup_ns;
 }
 
+/* ---- Config ---------------------------------------------------------------------------------- */
+
+enum status link_use_config(struct edge *edge, const struct level_name *key)
+{
+    struct config_counted counted;
+    uint64_t rate = edge->settings.budget_bytes_s;
+    if (strcmp(key->text, LINK_BUDGET_KEY) != 0) return ST_OK;
+    const enum status found =
+        config_count_effective(edge, key, &edge->config.memory, &edge->config.memory_two, &counted);
+    if (found != ST_OK && found != ST_NOT_FOUND) return found;
+    if (found == ST_OK) {
+        const struct config_value *value = &counted.reg.value;
+        const bool good =
+            value->type == CONFIG_INT && value->integer >= 0 && value->integer <= BUDGET_RATE_MAX;
+        if (good) rate = (uint64_t)value->integer;
+        if (!good)
+            trace_line(&edge->port->trace, TRACE_WARNING,
+                       "config " LINK_BUDGET_KEY " is not an int from 0 to %d: not followed",
+                       BUDGET_RATE_MAX);
+    }
+    if (rate == edge->link_use.budget.rate_bytes_s) return ST_OK;
+    trace_line(&edge->port->trace, TRACE_INFO, "the link's budget is %llu bytes a second now",
+               (unsigned long long)rate);
+    budget_set(&edge->link_use.budget, rate, edge->now.mono_ns);
+    return ST_OK;
+}
+
 /* ---- The operator's verbs -------------------------------------------------------------------- */
 
 static void put_use(struct edge *edge, uint32_t client, struct effects *effects)

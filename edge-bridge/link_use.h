@@ -43,6 +43,11 @@ bool link_use_allows(struct edge *edge);
 /* A frame was framed. */
 void link_use_spent(struct edge *edge, size_t payload_size, size_t topic_size);
 uint64_t link_use_wakeup(const struct edge *edge);
+/* The key of config that sets the budget of a running node: an int, bytes a second. */
+#define LINK_BUDGET_KEY "holdfast.link-budget"
+/* This key's value may have changed: the budget follows it, or the setting when it has none. */
+MUST_USE enum status link_use_config(struct edge *edge, const struct level_name *key);
+
 /* Verbs link-pause, link-resume, link-budget [rate=BYTES_PER_SECOND, 0: no limit; until the next
  * start]: one RECORD each. */
 MUST_USE enum status link_use_verb(struct edge *edge, uint32_t client,

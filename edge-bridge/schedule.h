@@ -1,9 +1,10 @@
 /* schedule.h - when the link may be used: cron-like windows, in UTC.
  *
  * A window is "MINUTE HOUR DAY MONTH WEEKDAY DURATION", as in crontab(5): each of the first five is
- * *, a number, a range A-B, either with a step /N, or a list of those parted by commas; weekdays are
- * 0..7, Sunday is 0 and 7; when both DAY and WEEKDAY are restricted, either is enough. DURATION is a
- * number with s, m, h or d, at most 7d. Several windows are parted by ";". No window: always open.
+ * *, a number, a range A-B, either with a step /N, or a list of those parted by commas; weekdays
+ * are 0..7, Sunday is 0 and 7; when both DAY and WEEKDAY are restricted, either is enough. DURATION
+ * is a number with s, m, h or d, at most 7d. Several windows are parted by ";". No window: always
+ * open.
  *
  *   "0 2 * * * 90m"               every night at two, for an hour and a half
  *   "0,30 6-20 * * 1-5 2m; 0 3 1 * * 6h"
@@ -48,8 +49,8 @@ enum { SCHEDULE_LOOK_MS = 30000, SCHEDULE_JUMP_MS = 2000 };
 bool schedule_look(const struct schedule *schedule, struct schedule_state *state, int64_t wall_ms,
                    uint64_t mono_ms);
 
-/* The start of the first window after wall_ms, and its duration; INT64_MAX when there is none within
- * four years. */
+/* The start of the first window after wall_ms, and its duration; INT64_MAX when there is none
+ * within four years. */
 int64_t schedule_next_start_ms(const struct schedule *schedule, int64_t wall_ms,
                                uint32_t *duration_s);
 

@@ -2,8 +2,8 @@
  *
  * What is kept in step goes up and down by itself whenever the link may be used. A run is the
  * operator's "now, and tell me": it opens the link even outside its windows (not against a pause),
- * and is over when what waited at its beginning has been moved, when the link was lost for SYNC_PATIENCE_S,
- * or at its deadline. An error in one lane never stops another.
+ * and is over when what waited at its beginning has been moved, when the link was lost for
+ * SYNC_PATIENCE_S, or at its deadline. An error in one lane never stops another.
  *   full         evidence, tracks both ways with a comparison of the replicas, config both ways
  *   incremental  critical evidence (P0), config, and tracks seen within view_ttl only
  * The setting [link] mode says which of the two holds while no run does; "auto": incremental while
@@ -59,9 +59,9 @@ bool sync_run_active(const struct edge *edge);
 MUST_USE enum status sync_run_tick(struct edge *edge, struct effects *effects);
 uint64_t sync_run_wakeup(const struct edge *edge);
 void sync_run_client_gone(struct edge *edge, uint32_t client);
-/* Verb link-sync [mode=full|incremental] [wait=1] [seconds=N]: RECORD with the report when it waited,
- * END; ST_AGAIN while another run goes on, or when it ended without being complete. Verb link-report:
- * the last report. */
+/* Verb link-sync [mode=full|incremental] [wait=1] [seconds=N]: RECORD with the report when it
+ * waited, END; ST_AGAIN while another run goes on, or when it ended without being complete. Verb
+ * link-report: the last report. */
 MUST_USE enum status sync_run_verb(struct edge *edge, uint32_t client,
                                    const struct control_request *request, struct effects *effects);
 

@@ -6,7 +6,8 @@
  * was published N times on local/config/K at the local broker (one broker that all N edges share,
  * so that one subscriber sees them all). Prints
  *   rounds R arrivals A p50_ms X p99_ms Y max_ms Z
- * over all arrivals, from before the request to the publish. Exit code 75 when some did not come. */
+ * over all arrivals, from before the request to the publish. Exit code 75 when some did not come.
+ * */
 #include <getopt.h>
 #include <mosquitto.h>
 #include <stdio.h>

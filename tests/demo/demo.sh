@@ -130,10 +130,12 @@ config_is() # key, value: everywhere
 {
     local node
     [ "$(cloud_config "$1")" = "$2" ] || return 1
-    for node in $NODES; do [ "$(edge_config "$node" "$1")" = "$2" ] || return 1; done
+    for node in $NODES; do
+        [ "$(edge_config "$node" "$1")" = "$2" ] || return 1
+    done
 }
 
-# The same key is written on both sides of the cut; the later write is to win, whichever side it was.
+# The same key is written on both sides of the cut; the later write is to win, whichever side.
 write_on_both_sides()
 {
     "$EDGE" config set --dir "$SCRATCH/$VICTIM" sensitivity 0.8 --scope fleet >/dev/null
@@ -171,8 +173,8 @@ poisoned_clock()
     wait_converged 20
     [ "$("$CLOUD" node list --dir "$SCRATCH/cloud" --json | json node logs |
         awk '$1 == "newcomer" { print $2 }')" = 2 ] || die "$node has no new evidence log"
-    note "gain is 2 everywhere. $node took the cloud's time, stamped anew what it had said, and goes" \
-        "on in a new evidence log that names the old one's head. Nobody intervened."
+    note "gain is 2 everywhere. $node took the cloud's time, stamped anew what it had said, and" \
+        "goes on in a new evidence log that names the old one's head. Nobody intervened."
 }
 
 # ---- building the world ----

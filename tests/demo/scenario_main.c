@@ -14,8 +14,8 @@
  *   scenario pace --per-second R FILE
  *       copies FILE to stdout line by line, so many lines a second
  *   scenario observe FILE
- *       each report as an observation of the track mmsi-N, a line for edge-bridge track put --lines;
- *       the station is its sensor
+ *       each report as an observation of the track mmsi-N, a line for edge-bridge track put
+ *       --lines; the station is its sensor
  * Exit codes: 0 good, 2 usage, 65 a line is not a report, 75 not all has a receipt, 1 else. */
 #include <errno.h>
 #include <getopt.h>

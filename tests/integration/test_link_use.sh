@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_link_use.sh - the operator's hold on the link: pause and resume, windows, a budget, and a sync
-# that says what it took.
+# test_link_use.sh - the operator's hold on the link: pause and resume, windows, a budget, and a
+# sync that says what it took.
 set -u
 . "$(dirname "$0")/lib.sh"
 
@@ -15,7 +15,8 @@ hand_in() # lines, seed, [more arguments of append]
 observe() # tracks, first number
 {
     awk -v n="$1" -v first="$2" 'BEGIN { for (i = first; i < first + n; i++)
-        printf "{\"track\":\"t-%d\",\"position\":{\"lat\":55,\"lon\":%f},\"sensor\":\"x\"}\n", i, i / 1000 }' |
+        printf "{\"track\":\"t-%d\",\"position\":{\"lat\":55,\"lon\":%f},\"sensor\":\"x\"}\n", i,
+            i / 1000 }' |
         "$EDGE" track put --dir "$SCRATCH/one" --lines - >/dev/null 2>&1
 }
 
@@ -124,7 +125,8 @@ hand_in 2000 6 --priority 3
 sleep 3
 sent=$(($(edge_field one bytes_up) - before))
 took_us=$((${EPOCHREALTIME/./} - started))
-ok "no more goes up than the budget and a frame" test $sent -le $((4000 * took_us / 1000000 + 4000 + 65536))
+ok "no more goes up than the budget and a frame" \
+    test $sent -le $((4000 * took_us / 1000000 + 4000 + 65536))
 ok "not all of it has gone" test_field_not one pending_entries 0
 ok "the budget is lifted while it runs" "$EDGE" budget 0 --dir "$SCRATCH/one"
 ok "then the rest goes up" within 15 edge_settled one

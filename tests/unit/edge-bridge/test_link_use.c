@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "edge-bridge/link_use.h"
 #include "tests/support/edge_rig.h"
 
 enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS };
@@ -224,6 +225,31 @@ static void test_the_budget_can_be_changed_while_it_runs(void **state)
     assert_int_equal(edge_rig_status(&rig, "link_budget_bytes_s"), 5000);
 }
 
+static enum status set_config(const char *key, const char *value)
+{
+    const struct verb_argument arguments[] = {{BYTES_LITERAL("key"), bytes_of_text(key)},
+                                              {BYTES_LITERAL("value"), bytes_of_text(value)}};
+    return edge_rig_ask(&rig, "config-set", arguments, 2);
+}
+
+static void test_a_config_key_sets_the_budget_and_its_end_brings_the_setting_back(void **state)
+{
+    (void)state;
+    const struct verb_argument key = {BYTES_LITERAL("key"), BYTES_LITERAL(LINK_BUDGET_KEY)};
+    rig.options.settings.budget_bytes_s = 1000;
+    edge_rig_reopen(&rig);
+    assert_int_equal(set_config(LINK_BUDGET_KEY, "7000"), ST_OK);
+    assert_int_equal(edge_rig_status(&rig, "link_budget_bytes_s"), 7000);
+    edge_rig_reopen(&rig);
+    assert_int_equal(edge_rig_status(&rig, "link_budget_bytes_s"), 7000);
+    assert_int_equal(set_config(LINK_BUDGET_KEY, "much"), ST_OK);
+    assert_int_equal(edge_rig_status(&rig, "link_budget_bytes_s"), 1000);
+    assert_int_equal(set_config(LINK_BUDGET_KEY, "0"), ST_OK);
+    assert_int_equal(edge_rig_status(&rig, "link_budget_bytes_s"), 0);
+    assert_int_equal(edge_rig_ask(&rig, "config-unset", &key, 1), ST_OK);
+    assert_int_equal(edge_rig_status(&rig, "link_budget_bytes_s"), 1000);
+}
+
 static void test_critical_evidence_does_not_wait_for_the_budget(void **state)
 {
     (void)state;
@@ -249,6 +275,7 @@ int main(void)
         CASE(test_a_node_without_a_time_does_not_wait_for_a_window),
         CASE(test_no_more_than_the_budget_goes_up),
         CASE(test_the_budget_can_be_changed_while_it_runs),
+        CASE(test_a_config_key_sets_the_budget_and_its_end_brings_the_setting_back),
         CASE(test_critical_evidence_does_not_wait_for_the_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_sync_run.c - does a sync bring what its mode says, end when it should, and tell the truth? */
+/* test_sync_run.c - does a sync bring what its mode says, end when it should, and tell the truth?
+ * */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
