@@ -12,6 +12,8 @@ static const struct setting_row rows[] = {
      "shortest pause before connecting again"},
     {"broker", "reconnect_max_ms", SETTING_MS, "30000", 10, 3600000, NULL,
      "longest pause before connecting again"},
+    {"broker", "dropped_counter", SETTING_BOOL, "true", 0, 0, NULL,
+     "watch $SYS/broker/publish/messages/dropped, which Mosquitto keeps; it must stay 0"},
     {"store", "rejected_frames", SETTING_INT, "1000", 0, 1000000, NULL,
      "refused frames that are kept for diagnosis"},
     {"store", "staged_bytes", SETTING_BYTES, "64M", 16777216, 17179869184, NULL,
@@ -46,6 +48,7 @@ enum status cloud_settings_from(const struct settings *settings, struct cloud_se
     *out = cloud_settings_default();
     out->topic_root = settings_text(settings, "broker", "topic_root");
     out->link = settings_text(settings, "broker", "host")[0] != '\0';
+    out->broker_counters = settings_flag(settings, "broker", "dropped_counter");
     out->rejected_frames_max = (uint32_t)settings_number(settings, "store", "rejected_frames");
     out->staged_bytes_max = settings_number(settings, "store", "staged_bytes");
     out->pending_entries_max = (uint32_t)settings_number(settings, "store", "pending_entries");

@@ -57,7 +57,8 @@ struct cloud;
 
 struct cloud_settings {
     const char *topic_root;
-    bool link; /* false: no connection wanted (direct verbs, tests) */
+    bool link;            /* false: no connection wanted (direct verbs, tests) */
+    bool broker_counters; /* watch the broker's own counter of the messages it has dropped */
     uint32_t reconnect_ms_min, reconnect_ms_max;
     uint32_t rejected_frames_max; /* sampled refused frames kept for diagnosis */
     uint64_t staged_bytes_max;    /* parts of large payloads not yet accepted, per node */

@@ -46,6 +46,8 @@ enum {
  *  Without settings.link the state stays OFFLINE for ever. */
 enum session_state { SESSION_OFFLINE, SESSION_CONNECTING, SESSION_ONLINE };
 
+#define BROKER_DROPPED_TOPIC "$SYS/broker/publish/messages/dropped"
+
 struct cloud_session {
     enum session_state state;
     uint64_t connect_mono_ns; /* OFFLINE: when to try next */
@@ -54,6 +56,8 @@ struct cloud_session {
     uint32_t window, in_flight;
     uint32_t next_token;
     char reason[STATUS_REASON_SIZE_MAX + 1]; /* why the link is down */
+    bool broker_dropped_known;               /* as this connection's broker says */
+    uint64_t broker_dropped;
     bool stopped;
 };
 
@@ -210,6 +214,9 @@ static inline bool cloud_sequence_ok(uint64_t sequence)
 MUST_USE enum status cloud_session_wakeup(struct cloud *cloud, struct effects *effects);
 MUST_USE enum status cloud_session_up(struct cloud *cloud, const struct event *event,
                                       struct effects *effects);
+/* A message of the broker's own, on BROKER_DROPPED_TOPIC: decimal digits, anything else is nothing.
+ * A hint for people, as the broker is not trusted: it changes no more than status and log. */
+void cloud_session_broker_dropped(struct cloud *cloud, struct bytes payload);
 void cloud_session_down(struct cloud *cloud, struct bytes reason);
 void cloud_session_sent(struct cloud *cloud, uint32_t token);
 MUST_USE enum status cloud_session_stop(struct cloud *cloud, struct effects *effects);

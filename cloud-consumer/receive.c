@@ -224,6 +224,10 @@ enum status cloud_receive(struct cloud *cloud, const struct mqtt_message *messag
     struct topic_parts parts;
     enum refusal refusal = REFUSAL_COUNT;
     if (is_consumers_own(cloud, message->topic)) return ST_OK;
+    if (bytes_equal(message->topic, BYTES_LITERAL(BROKER_DROPPED_TOPIC))) {
+        cloud_session_broker_dropped(cloud, message->payload);
+        return ST_OK;
+    }
     cloud->frame = (struct current_frame){message->topic, message->payload};
     enum status status = authenticate(cloud, message, &frame, &parts, &refusal);
     if (status == ST_OK && refusal != REFUSAL_COUNT)

@@ -88,7 +88,7 @@ static void put_refusals(struct buf *out, const uint64_t counts[REFUSAL_COUNT])
     }
 }
 
-enum { STATUS_FIELDS = 21, DAY_S = 24 * 3600 };
+enum { STATUS_FIELDS = 22, DAY_S = 24 * 3600 };
 _Static_assert((int)STATUS_FIELDS + (int)REFUSAL_COUNT <= (int)RECORD_FIELDS_MAX,
                "the status record holds every reason of refusal");
 
@@ -111,6 +111,10 @@ static enum status verb_status(struct cloud *cloud, uint32_t client, struct effe
     record_uint(&out, "uptime_s", (cloud->now.mono_ns - cloud->opened_mono_ns) / 1000000000);
     record_words(&out, "link", cloud_session_words(cloud));
     record_words(&out, "link_reason", cloud->session.reason);
+    if (cloud->session.broker_dropped_known)
+        record_uint(&out, "broker_dropped", cloud->session.broker_dropped);
+    else
+        record_nil(&out, "broker_dropped");
     if (cloud->now.certificate_expires_s == 0)
         record_nil(&out, "tls_certificate_expires_days");
     else

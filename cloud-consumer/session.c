@@ -121,10 +121,37 @@ enum status cloud_session_up(struct cloud *cloud, const struct event *event,
         effect->link = LINK_CLOUD;
         effect->topic = effects_copy(effects, topic_text_bytes(&text));
     }
+    session->broker_dropped_known = false;
+    if (cloud->settings.broker_counters) {
+        struct effect *const effect = effects_add(effects, EFFECT_SUBSCRIBE);
+        effect->link = LINK_CLOUD;
+        effect->topic = BYTES_LITERAL(BROKER_DROPPED_TOPIC);
+    }
     trace_line(&cloud->port->trace, TRACE_INFO, "link up");
     cloud_config_link_up(cloud, event->session_present);
     encode_status(cloud, true, "");
     return cloud_publish(cloud, effects, TOPIC_CLOUD_STATUS, NULL, FRAME_STATUS);
+}
+
+void cloud_session_broker_dropped(struct cloud *cloud, struct bytes payload)
+{
+    enum { DIGITS_MAX = 18 };
+    struct cloud_session *const session = &cloud->session;
+    const uint64_t before = session->broker_dropped_known ? session->broker_dropped : 0;
+    uint64_t count = 0;
+    if (payload.size == 0 || payload.size > DIGITS_MAX) return;
+    for (size_t i = 0; i < payload.size; i++) {
+        if (payload.data[i] < '0' || payload.data[i] > '9') return;
+        count = count * 10 + (uint64_t)(payload.data[i] - '0');
+    }
+    session->broker_dropped_known = true;
+    session->broker_dropped = count;
+    if (count > before)
+        trace_line(
+            &cloud->port->trace, TRACE_WARNING,
+            "the broker has dropped %llu messages since it started: they are sent again, but "
+            "its limits are too small (max_queued_messages, max_queued_bytes)",
+            (unsigned long long)count);
 }
 
 void cloud_session_down(struct cloud *cloud, struct bytes reason)

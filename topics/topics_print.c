@@ -99,6 +99,8 @@ void topics_print_acl(const char *root, struct buf *out)
         "user cloud\n",
         root);
     for_each_form(TOPIC_SIDE_CLOUD, put_cloud_rule, root, out);
+    buf_put_text(out, "# What the broker had to drop, for cloud-consumer status: it must stay 0.\n"
+                      "topic read $SYS/broker/publish/messages/dropped\n");
     buf_put_text(out,
                  "\n# Every node: its own topics, and what is for all nodes. Mosquitto warns of\n"
                  "# patterns without a user in them; they are meant so.\n");

@@ -2,7 +2,8 @@
 # bench.sh - measures throughput, latency, memory, start-up, syncs and bytes, on this machine.
 #
 # usage: bench.sh [PART...]
-# parts: append local drain rtt start fsync baseline joins tracks config chunker (default: all)
+# parts: append local drain rtt start fsync baseline joins tracks config chunker pressure
+# (default: all)
 # Edge, broker, cloud and load share the machine, as in the smallest installation. Prints a table
 # with the design bars and writes build/bench.json. BENCH_ENTRIES=N sets the large backlog (default
 # 1000000), BENCH_SECONDS=S the length of an append run (default 3), BENCH_SETTINGS="NAME=VALUE ..."
@@ -11,11 +12,12 @@ set -eu
 . "$(dirname "$0")/../integration/lib.sh"
 . "$(dirname "$0")/replicas.sh"
 . "$(dirname "$0")/models.sh"
+. "$(dirname "$0")/pressure.sh"
 
 ENTRIES=${BENCH_ENTRIES:-1000000}
 SMALL=$((ENTRIES < 100000 ? ENTRIES : 100000))
 SECONDS_EACH=${BENCH_SECONDS:-3}
-ALL_PARTS="append local drain rtt start fsync baseline joins tracks config chunker"
+ALL_PARTS="append local drain rtt start fsync baseline joins tracks config chunker pressure"
 PARTS=${*:-$ALL_PARTS}
 for part in $PARTS; do
     case " $ALL_PARTS " in *" $part "*) ;; *) die "no such part: $part (parts: $ALL_PARTS)" ;; esac
@@ -331,6 +333,7 @@ if wanted joins; then part_joins; fi
 if wanted tracks; then part_tracks; fi
 if wanted config; then part_config; fi
 if wanted chunker; then part_chunker; fi
+if wanted pressure; then part_pressure; fi
 table
 write_json "$ROOT/build/bench.json"
 say "written: build/bench.json"

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -10,6 +11,9 @@
 struct bench_asker {
     struct unpacker *unpacker;
     struct control_reply reply;
+    struct receipt receipt;
+    size_t record_size;
+    uint8_t record[CONTROL_MESSAGE_SIZE_MAX];
     uint8_t message[CONTROL_MESSAGE_SIZE_MAX + 4];
 };
 
@@ -51,25 +55,53 @@ static bool read_to_the_end(struct bench_asker *asker, int fd)
         const struct bytes bytes = bytes_of(message, size);
         if (control_reply_decode(asker->unpacker, bytes, &asker->reply) != ST_OK) return false;
         if (asker->reply.kind == REPLY_END) return true;
+        if (asker->reply.kind == REPLY_RECEIPTS && asker->reply.receipt_count > 0)
+            asker->receipt = asker->reply.receipts[asker->reply.receipt_count - 1];
+        if (asker->reply.kind != REPLY_RECORD) continue;
+        memcpy(asker->record, message, size);
+        asker->record_size = size;
     }
 }
 
-bool bench_ask(struct bench_asker *asker, const char *directory, const char *verb,
-               const struct verb_argument *arguments, size_t count)
+/* Asks what asker->message holds behind its first four bytes. */
+static bool ask(struct bench_asker *asker, const char *directory, size_t size)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", directory);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool over = false;
+    asker->record_size = 0;
+    asker->receipt = (struct receipt){.status = ST_NOT_FOUND};
+    put_u32(asker->message, (uint32_t)size);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-        struct buf request = buf_of(asker->message + 4, CONTROL_MESSAGE_SIZE_MAX);
-        verb_request_encode(&request, bytes_of_text(verb), arguments, count);
-        put_u32(asker->message, (uint32_t)request.size);
-        over = send(fd, asker->message, request.size + 4, MSG_NOSIGNAL) > 0 &&
-               read_to_the_end(asker, fd);
+        over = send(fd, asker->message, size + 4, MSG_NOSIGNAL) > 0 && read_to_the_end(asker, fd);
     }
     if (fd >= 0) close(fd);
     return over;
+}
+
+bool bench_ask(struct bench_asker *asker, const char *directory, const char *verb,
+               const struct verb_argument *arguments, size_t count)
+{
+    struct buf request = buf_of(asker->message + 4, CONTROL_MESSAGE_SIZE_MAX);
+    verb_request_encode(&request, bytes_of_text(verb), arguments, count);
+    return ask(asker, directory, request.size);
+}
+
+bool bench_ask_raw(struct bench_asker *asker, const char *directory, struct bytes request)
+{
+    memcpy(asker->message + 4, request.data, request.size);
+    return ask(asker, directory, request.size);
+}
+
+struct bytes bench_ask_record(const struct bench_asker *asker)
+{
+    return bytes_of(asker->record, asker->record_size);
+}
+
+const struct receipt *bench_ask_receipt(const struct bench_asker *asker)
+{
+    return &asker->receipt;
 }
 
 enum status bench_ask_status(const struct bench_asker *asker)

@@ -31,6 +31,9 @@ enum {
     QUICK_RING_SIZE = 256 * 1024,      /* without a delay */
     SLOW_RING_SIZE = 32 * 1024 * 1024, /* what fits on the way at 1 GB/s and 32 ms */
     MARKS_MAX = 8192,
+    NARROW_QUEUE_SIZE = 32 * 1024,  /* what waits before a narrow line; */
+    NARROW_SOCKET_SIZE = 16 * 1024, /* the kernel doubles it, so 64 KiB in all */
+    SEGMENT_SIZE = 1448,
     CUT_POLL_MS = 20,
     EVENTS_MAX = 64,
 };
@@ -110,13 +113,14 @@ static uint64_t flow_queued(const struct flow *flow)
     return flow->read - flow->written;
 }
 
-/* A narrow line is not hidden behind a huge buffer: a quarter of a second and what is under way. */
+/* A narrow line is not hidden behind a huge buffer: there is room for what a modem would hold, and
+ * for what is under way. */
 static uint64_t flow_room(const struct proxy *proxy, const struct flow *flow)
 {
     uint64_t limit = proxy->ring_size;
     if (proxy->rate > 0) {
-        const uint64_t narrow = proxy->rate / 4 + proxy->rate * proxy->delay_ns / 1000000000u;
-        if (narrow + 65536 < limit) limit = narrow + 65536;
+        const uint64_t under_way = (uint64_t)((double)proxy->rate * (double)proxy->delay_ns / 1e9);
+        if (under_way + NARROW_QUEUE_SIZE < limit) limit = under_way + NARROW_QUEUE_SIZE;
     }
     if (flow->mark_end - flow->mark_first == MARKS_MAX) return 0;
     return flow_queued(flow) < limit ? limit - flow_queued(flow) : 0;
@@ -141,7 +145,9 @@ static bool flow_fill(struct proxy *proxy, struct flow *flow)
         uint64_t room = flow_room(proxy, flow);
         const uint64_t at = flow->read % proxy->ring_size;
         if (room > proxy->ring_size - at) room = proxy->ring_size - at;
-        if (room > 65536 && proxy->rate > 0) room = 65536;
+        /* Each piece leaves as a whole, so it is no larger than what takes 10 ms, or a segment. */
+        const uint64_t piece = proxy->rate / 100 > SEGMENT_SIZE ? proxy->rate / 100 : SEGMENT_SIZE;
+        if (proxy->rate > 0 && room > piece) room = piece;
         if (room == 0 || flow->ended) return true;
         const ssize_t got = read(flow->from, flow->ring + at, room);
         if (got < 0) return errno == EAGAIN || errno == EINTR;
@@ -252,6 +258,16 @@ static void sweep(struct proxy *proxy, bool all)
     }
 }
 
+/* Before listen or connect, so that the window that is offered is small from the start; with large
+ * segments a small window would stall. */
+static void narrow_socket(const struct proxy *proxy, int fd)
+{
+    const int size = NARROW_SOCKET_SIZE, segment = SEGMENT_SIZE;
+    if (proxy->rate == 0) return;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
+}
+
 static void end_open(struct proxy *proxy, struct session *session, struct end *end, int fd)
 {
     const int on = 1;
@@ -282,6 +298,7 @@ static void accept_one(struct proxy *proxy)
     }
     const int server = socket(proxy->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (server < 0) fail("socket");
+    narrow_socket(proxy, server);
     if (connect(server, (const struct sockaddr *)&proxy->to, proxy->to_size) != 0 &&
         errno != EINPROGRESS) {
         close(server);
@@ -421,6 +438,7 @@ static void listen_on(struct proxy *proxy, uint16_t port)
     socklen_t size = sizeof(address);
     proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(proxy->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    narrow_socket(proxy, proxy->listener);
     if (bind(proxy->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
         listen(proxy->listener, 128) != 0 ||
         getsockname(proxy->listener, (struct sockaddr *)&address, &size) != 0) {

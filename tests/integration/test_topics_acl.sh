@@ -32,7 +32,7 @@ done
 
 grep -q ' running$' "$work/log" || { cat "$work/log" >&2 && exit 1; }
 
-echo 1..9
+echo 1..10
 number=0
 ok() # exit code, name
 {
@@ -141,3 +141,10 @@ seen=$(mosquitto_sub -V 5 -p "$port" -u e1 -P c -q 1 -t '$SYS/#' -t '$SYS/broker
     -W 2 2>/dev/null)
 [ -z "$seen" ] || { echo "# $seen" && false; }
 ok $? "and nothing of the broker's own topics"
+sys_seen()
+{
+    mosquitto_sub -V 5 -p "$port" -u "$1" -P c -q 1 -t '$SYS/#' -F %t -W 2 2>/dev/null | sort -u
+}
+seen=$(sys_seen cloud)
+[ "$seen" = '$SYS/broker/publish/messages/dropped' ] || { echo "# $seen" && false; }
+ok $? "the cloud reads one of them: how many messages the broker had to drop"

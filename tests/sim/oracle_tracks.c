@@ -282,22 +282,38 @@ static bool could_have_met(const struct value *value, const struct sim_node *nod
     return false;
 }
 
+/* The stamp with which it was live. */
+static uint64_t live_stamp(const struct track *track, enum field field, unsigned number)
+{
+    uint64_t stamp = 0;
+    for (unsigned i = 0; i < track->slot_count; i++) {
+        const struct track_slot *slot = &track->slots[i];
+        if (atom_number(slot, field) == number && atom_hlc(slot, field) > stamp)
+            stamp = atom_hlc(slot, field);
+    }
+    return stamp;
+}
+
 /* Which observations did this commit replace, and had each that vanished been replaced? */
 static void note_deaths(struct track_oracle *tracks, const struct sim_node *node, unsigned track,
                         const struct track *before, const struct track *after)
 {
     struct world *world = tracks->oracle->world;
+    const bool healed = world->options.faults.clocks;
     for (unsigned field = 0; field < FIELDS; field++) {
         const bool own = wrote(tracks, node, track, before, after, field);
         for (unsigned number = 1; number < tracks->value_count; number++) {
             struct value *value = value_of(tracks, number);
             if (value == NULL || value->track != track || !value->has[field] || value->dead[field])
                 continue;
-            if (!is_dead(value, field, number, after)) continue;
             const bool had = is_live(before, field, number);
+            /* Stamped anew and replaced in one batch: its stamp is not known any more. */
+            if (own && had && healed && !is_live(after, field, number)) value->dead[field] = true;
+            if (!is_dead(value, field, number, after)) continue;
             if (own && (had || could_have_met(value, node, before))) value->dead[field] = true;
-            if (!had || value->dead[field] || value->forgiven || is_expired(tracks, value, after))
-                continue;
+            if (!had || value->dead[field] || value->forgiven) continue;
+            const uint64_t stamp = live_stamp(before, field, number);
+            if (stamp < horizon_now(world) || stamp < after->floor) continue;
             world_fail(world, "only who has it replaces it",
                        "%s: %s of number %u on t-%u vanished, and nobody replaced it", node->label,
                        field == POSITION ? "the position" : "the classification", number, track);
@@ -358,8 +374,9 @@ static void look_at_rows(struct track_oracle *tracks, struct sim_node *node, uin
     while (!world->failed && statement_step(rows, &row) == ST_OK && row) {
         const unsigned track = track_number(tracks, column_bytes(rows, 0));
         if (track == UINT32_MAX || track_decode(column_bytes(rows, 1), tracks->fresh) != ST_OK) {
-            world_fail(world, "nothing comes from nowhere", "%s: a track that nobody observed",
-                       node->label);
+            world_fail(world, "nothing comes from nowhere", "%s: track %.*s, which nobody observed",
+                       node->label, (int)column_bytes(rows, 0).size,
+                       (const char *)column_bytes(rows, 0).data);
             break;
         }
         look(tracks, node, track, tracks->fresh);
@@ -405,13 +422,16 @@ void track_oracle_backed_up(struct oracle *oracle, const struct sim_node *node)
 }
 
 /* What it observed since is lost, as far as it did not leave in time; and under its old incarnation
- * it may cover what it forgot. */
+ * it may cover what it forgot. A cloud that goes back gets everything again, but for what the edges
+ * have evicted since. */
 void track_oracle_restored(struct oracle *oracle, const struct sim_node *node)
 {
+    const struct fault_model *faults = &oracle->world->options.faults;
     struct track_oracle *tracks = oracle->tracks;
     for (size_t i = 0; i < tracks->value_count; i++) {
         struct value *value = &tracks->values[i];
         if (value->node == node && !value->in_backup) value->forgiven = true;
+        if (node->is_cloud && faults->evictions) value->forgiven = true;
     }
 }
 
@@ -425,12 +445,13 @@ static bool read_replica(struct track_oracle *tracks, const struct sim_node *nod
     struct statement *rows = NULL;
     bool row = false;
     memset(states, 0, tracks->track_count * sizeof(*states));
-    INVARIANT(statement_open(db, "SELECT name, state FROM track", &rows) == ST_OK);
+    INVARIANT(statement_open(db, "SELECT name, state FROM track WHERE change > 0", &rows) == ST_OK);
     while (!world->failed && statement_step(rows, &row) == ST_OK && row) {
         const unsigned track = track_number(tracks, column_bytes(rows, 0));
         if (track == UINT32_MAX || track_decode(column_bytes(rows, 1), &states[track]) != ST_OK) {
-            world_fail(world, "nothing comes from nowhere", "%s: a track that nobody observed",
-                       node->label);
+            world_fail(world, "nothing comes from nowhere", "%s: track %.*s, which nobody observed",
+                       node->label, (int)column_bytes(rows, 0).size,
+                       (const char *)column_bytes(rows, 0).data);
             break;
         }
         (void)track_apply_horizon(&states[track], horizon);

@@ -94,6 +94,51 @@ static void test_every_connection_subscribes_again_and_says_online(void **state)
     }
 }
 
+static void broker_says(const char *text)
+{
+    cloud_rig_run(&rig, (struct event){.kind = EVENT_MESSAGE,
+                                       .message = {.topic = BYTES_LITERAL(BROKER_DROPPED_TOPIC),
+                                                   .payload = bytes_of_text(text)}});
+}
+
+/* No topic of ours, so it is neither a frame nor a refused one. */
+static void test_the_brokers_counter_of_dropped_messages_is_known_until_the_next_connection(
+    void **state)
+{
+    (void)state;
+    assert_false(rig.cloud->session.broker_dropped_known);
+    broker_says("12");
+    assert_true(rig.cloud->session.broker_dropped_known);
+    assert_int_equal(rig.cloud->session.broker_dropped, 12);
+    static const char *const nothing[] = {"", "-1", "1e9", "9999999999999999999", "twelve"};
+    for (size_t i = 0; i < COUNT_OF(nothing); i++)
+        broker_says(nothing[i]);
+    assert_int_equal(rig.cloud->session.broker_dropped, 12);
+    for (size_t i = 0; i < REFUSAL_COUNT; i++)
+        assert_int_equal(rig.cloud->refused[i], 0);
+    link_down();
+    cloud_rig_run(&rig, (struct event){.kind = EVENT_LINK_UP, .receive_maximum = 9});
+    assert_false(rig.cloud->session.broker_dropped_known);
+}
+
+static void test_the_brokers_counter_is_subscribed_to_only_where_the_settings_say_so(void **state)
+{
+    (void)state;
+    for (int wanted = 0; wanted < 2; wanted++) {
+        bool subscribed = false;
+        rig.cloud->settings.broker_counters = wanted == 1;
+        link_down();
+        cloud_rig_run(&rig, (struct event){.kind = EVENT_LINK_UP, .receive_maximum = 9});
+        for (size_t i = 0; i < rig.effects->count; i++) {
+            const struct effect *const effect = &rig.effects->items[i];
+            if (effect->kind == EFFECT_SUBSCRIBE &&
+                bytes_equal(effect->topic, BYTES_LITERAL(BROKER_DROPPED_TOPIC)))
+                subscribed = true;
+        }
+        assert_int_equal(subscribed, wanted == 1);
+    }
+}
+
 static void test_pauses_between_attempts_grow_with_jitter_up_to_the_maximum(void **state)
 {
     (void)state;
@@ -201,6 +246,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         T(test_connecting_leaves_a_signed_will_that_says_offline),
         T(test_every_connection_subscribes_again_and_says_online),
+        T(test_the_brokers_counter_of_dropped_messages_is_known_until_the_next_connection),
+        T(test_the_brokers_counter_is_subscribed_to_only_where_the_settings_say_so),
         T(test_pauses_between_attempts_grow_with_jitter_up_to_the_maximum),
         T(test_nothing_is_connected_before_its_time_or_without_the_setting),
         T(test_no_more_than_the_receive_maximum_is_in_flight),

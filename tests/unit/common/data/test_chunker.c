@@ -144,6 +144,51 @@ static void test_chunks_end_where_the_rule_says(void **state)
     expect_same(&ours, &ruled);
 }
 
+/* 64 bytes whose hash is within these limits. odd: without the first one, which moves only the
+ * highest bit, the hash would be another. */
+static void find_window(uint64_t from, uint64_t below, bool odd, uint8_t out[64])
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < FILE_SIZE; i++) {
+        hash = hash * 2 + chunker.gear[file_memory[i]];
+        if (i < 63 || hash < from || hash >= below) continue;
+        if ((chunker.gear[file_memory[i - 63]] % 2 == 1) != odd) continue;
+        memcpy(out, file_memory + i - 63, 64);
+        return;
+    }
+    fail_msg("no such window");
+}
+
+static void test_each_bound_of_the_rule_holds_to_the_byte(void **state)
+{
+    static const struct {
+        size_t size;
+        bool seldom_ends, often_ends;
+    } cases[] = {
+        {CHUNK_SIZE_MIN - 1, false, false}, {CHUNK_SIZE_MIN, true, false},
+        {CHUNK_SIZE_MIN + 1, true, false},  {CHUNKER_SIZE_NORMAL - 1, true, false},
+        {CHUNKER_SIZE_NORMAL, true, true},  {CHUNK_SIZE_MAX - 1, true, true},
+        {CHUNK_SIZE_MAX, true, true},
+    };
+    static struct ends ends;
+    enum { WINDOWS = 4 };
+    uint8_t windows[WINDOWS][64];
+    (void)state;
+    for (size_t i = 0; i < WINDOWS; i++)
+        find_window(i < 2 ? 0 : UINT64_C(1) << 48, UINT64_C(1) << (i < 2 ? 48 : 50), i % 2 == 1,
+                    windows[i]);
+    for (size_t i = 0; i < WINDOWS * COUNT_OF(cases); i++) {
+        const size_t window = i % WINDOWS, size = cases[i / WINDOWS].size;
+        const bool expected =
+            window < 2 ? cases[i / WINDOWS].seldom_ends : cases[i / WINDOWS].often_ends;
+        /* Zeroes end no chunk before its greatest size. */
+        memset(file_memory, 0, 2 * CHUNK_SIZE_MAX);
+        memcpy(file_memory + size - 64, windows[window], 64);
+        cut(bytes_of(file_memory, 2 * CHUNK_SIZE_MAX), 0, &ends);
+        assert_int_equal(ends.at[0], expected ? size : CHUNK_SIZE_MAX);
+    }
+}
+
 static void test_any_split_of_the_feed_gives_the_same_chunks(void **state)
 {
     static const size_t piece_sizes[] = {1, 3, 63, 64, 65, 1000, 8192, 61440, 100000};
@@ -306,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_chunks_end_where_the_rule_says),
+        TEST(test_each_bound_of_the_rule_holds_to_the_byte),
         TEST(test_any_split_of_the_feed_gives_the_same_chunks),
         TEST(test_a_piece_may_end_at_every_place_of_a_chunk),
         TEST(test_every_chunk_but_the_last_is_within_its_bounds),
