@@ -193,7 +193,7 @@ $(foreach t,$(FUZZ_SOURCES),$(call program,$(call test_program,$(t)),$(t),\
 
 .PHONY: always help deps deps-all build build-tests check unit vectors-accept sim sim-smoke \
 	integration test test-long asan tsan valgrind coverage fuzz fuzzers tidy fmt fmt-check acl \
-	asyncapi demo bench clean install
+	asyncapi demo bench compose-test clean install
 always:
 
 # Another variant in a folder of its own, also when BUILD was given by hand.
@@ -248,7 +248,7 @@ test: deps ## install what is missing, build, run all tests; ends with "N passed
 # One runner over everything, so that there is one sum at the end.
 RELEASE := $(call other_folder,release)
 DEBUG := $(call other_folder,debug)
-WORLDS ?= 1000
+WORLDS ?= 600
 test-run:
 	@$(RUN) --timeout $(or $(TEST_TIMEOUT),300) --build $(RELEASE) \
 		$(patsubst $(BUILD)/%,$(DEBUG)/%,$(UNIT_TESTS) $(SCENARIO_TESTS)) $(UNIT_SCRIPTS) $(TIDY_TESTS) \
@@ -305,10 +305,18 @@ bench: ## measure throughput, memory, start-up; prints a table and JSON
 helpers-demo: $(call helpers,demo) $(call helpers,integration) $(BUILD)/bench/delay_proxy
 helpers-bench: $(call helpers,bench) helpers-demo
 
+compose-test: ## the Docker Compose rig with chaos, where an engine is or can be started
+	@bash compose/compose-test.sh
+
 clean: ## remove everything that was built
 	@rm -rf build
 
-install: ## install the programs below PREFIX (DESTDIR in front)
+install: ## install programs and systemd units below PREFIX (DESTDIR in front)
 	@$(call with,release) build
 	@for p in edge-bridge cloud-consumer; do \
-		install -D -m 755 $(RELEASE)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
+		install -D -m 755 $(RELEASE)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; \
+		install -d $(DESTDIR)$(PREFIX)/lib/systemd/system || exit 1; \
+		sed 's|/usr/local|$(PREFIX)|' compose/systemd/$$p.service \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$p.service || exit 1; done
+	@install -D -m 644 compose/systemd/holdfast.sysusers \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d/holdfast.conf

@@ -126,7 +126,7 @@ authority()
 {
     days=3650
     HOLDFAST_CERT_RENEW=0 is_good "$folder/ca" && return 0
-    [ ! -e "$folder/ca.key" ] || fail "$folder/ca.crt has expired or is missing, but ca.key is there"
+    [ ! -e "$folder/ca.key" ] || fail "$folder/ca.crt is missing or ends soon, ca.key is not"
     conf_write
     request_new "Holdfast authority"
     sign "$work/request" "$work/crt" authority "$days" -selfsign -keyfile "$work/key"

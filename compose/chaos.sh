@@ -40,11 +40,6 @@ forget_broker()
     echo "chaos: the broker has lost its disk"
 }
 
-config_set() # who, key, value
-{
-    "$1" "${@:2}" --scope fleet >/dev/null
-}
-
 story()
 {
     cut station-1
@@ -56,8 +51,8 @@ story()
     sleep 1
     cloud config set sensitivity 0.7 --scope fleet >/dev/null
     edge station-1 config set zoom 9 --scope fleet >/dev/null
-    echo "chaos: sensitivity is set to 0.8 at station-1, then to 0.7 in the cloud; zoom to 4 in the" \
-        "cloud, then to 9 at station-1"
+    echo "chaos: config is set on both sides: sensitivity 0.8 at station-1, then 0.7 in the" \
+        "cloud; zoom 4 in the cloud, then 9 at station-1"
     forget_broker
     kill_service cloud
     kill_service local-2

@@ -98,8 +98,9 @@ echo "check: the promises"
 row "every publisher got every receipt" "$(yes_if within "$wait_s" published)" ""
 row "nothing waits at any station" "$(yes_if within "$wait_s" settled)" ""
 hand_in_hashes >"$work/in" && cloud_hashes >"$work/stored"
-row "accepted = stored" "$(yes_if test -s "$work/in" -a -z "$(comm -23 "$work/in" "$work/stored")")" \
-    "$(wc -l <"$work/in") reports"
+comm -23 "$work/in" "$work/stored" >"$work/missing"
+row "accepted = stored" "$(yes_if test -s "$work/in" -a ! -s "$work/missing")" \
+    "$(wc -l <"$work/in") reports, $(wc -l <"$work/missing") missing"
 row "nothing is stored twice, nothing else is" "$(yes_if cmp "$work/in" "$work/stored")" \
     "$(wc -l <"$work/stored") entries"
 row "all four replicas of the tracks are equal" "$(yes_if within "$wait_s" converged)" \

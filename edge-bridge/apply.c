@@ -182,6 +182,7 @@ static enum status apply_log(struct edge *edge, const struct ack *ack, const str
     if (delivered > log.head.sequence) delivered = log.head.sequence;
     const bool down = adopted && (acked < log.acked || delivered < log.delivered);
     outbox_heard(edge, &log, ack, said);
+    TRY(retention_heard(edge, &log, ack, said, acked));
     if (down)
         TRY(outbox_undelivered(edge, &log, acked, delivered));
     else
@@ -238,6 +239,8 @@ static enum status apply_held(struct edge *edge, const struct hello_reply *reply
         /* The reply speaks of the head that the hello named; entries came since then in an open
          * log, so only one that is left can be settled by it. */
         if (log.state == LOG_OPEN) continue;
+        /* Nothing is said of entries that were rejected. */
+        TRY(retention_keep(edge, &log, log.acked + 1, log.head.sequence));
         TRY(outbox_delivered(edge, &log, log.head.sequence, log.head.sequence));
     }
     return ST_OK;
@@ -246,7 +249,10 @@ static enum status apply_held(struct edge *edge, const struct hello_reply *reply
 /* From here on our clock is known to be right, so tracks and config may go. */
 static enum status open_lanes(struct edge *edge, const struct hello_reply *reply)
 {
-    TRY(clock_heard(edge, reply->cloud_ms, reply->mono_ms * 1000000, reply->admitted));
+    const uint64_t asked_ns = reply->mono_ms * 1000000;
+    if (asked_ns < edge->now.mono_ns)
+        pace_round_trip(&edge->outbox.pace, edge->now.mono_ns - asked_ns);
+    TRY(clock_heard(edge, reply->cloud_ms, asked_ns, reply->admitted));
     TRY(tracks_horizon(edge, reply->horizon));
     TRY(config_told(edge, &reply->config, reply->roster));
     if (edge->session.lanes_open) return ST_OK;

@@ -107,7 +107,12 @@ static enum status engine_start(struct edge_host *host, struct buf *message)
     };
     memcpy(options.boot_id, host->boot_id, sizeof options.boot_id);
     if (!host->daemon) options.settings.cloud_link = options.settings.local_link = false;
-    return edge_open(&options, message, &host->edge);
+    enum status status = edge_open(&options, message, &host->edge);
+    if (status == ST_FULL && disk_reserve_release(&host->reserve)) {
+        message->size = 0;
+        status = edge_open(&options, message, &host->edge);
+    }
+    return status;
 }
 
 enum status edge_host_engine_open(struct edge_host *host, bool daemon, struct buf *message)
@@ -118,24 +123,39 @@ enum status edge_host_engine_open(struct edge_host *host, bool daemon, struct bu
     TRY(signer_pool_open(0, &host->pool));
     host->port.sign_many = signer_pool_sign;
     host->port.context = host->pool;
+    if (daemon)
+        disk_reserve_open(&host->reserve, &host->directory,
+                          settings_number(host->settings, "disk", "reserve_file_bytes"),
+                          &host->port.trace);
     return engine_start(host, message);
 }
 
 /* The engine behind the shell's calls. */
 
+static enum status heed_full(struct edge_host *host, enum status status)
+{
+    if (status == ST_FULL) host->store_full = true;
+    return status;
+}
+
 static enum status calls_begin(void *context)
 {
-    return edge_begin(((struct edge_host *)context)->edge);
+    struct edge_host *host = context;
+    return heed_full(host, edge_begin(host->edge));
 }
 
 static enum status calls_step(void *context, const struct event *event, struct effects *effects)
 {
-    return edge_step(((struct edge_host *)context)->edge, event, effects);
+    struct edge_host *host = context;
+    return heed_full(host, edge_step(host->edge, event, effects));
 }
 
 static enum status calls_commit(void *context, const struct moment *now, struct effects *effects)
 {
-    return edge_commit(((struct edge_host *)context)->edge, now, effects);
+    struct edge_host *host = context;
+    const enum status status = heed_full(host, edge_commit(host->edge, now, effects));
+    if (status == ST_OK) disk_reserve_tick(&host->reserve, now);
+    return status;
 }
 
 static uint64_t calls_next_wakeup(const void *context)
@@ -157,6 +177,9 @@ static int64_t calls_certain_time_s(const void *context)
 static enum status calls_reopen(void *context, struct buf *message)
 {
     struct edge_host *host = context;
+    /* Before the close: that copies the log of the database into it, which wants room as well. */
+    if (host->store_full) disk_reserve_release(&host->reserve);
+    host->store_full = false;
     edge_close(host->edge);
     host->edge = NULL;
     return engine_start(host, message);

@@ -1,13 +1,14 @@
 /* cli_host.h - a node's directory opened: settings, key, name, trusted cloud key, engine.
  *
  * Files: key, node (the name), edge-bridge.ini, edge.db, cloud.key (the trusted cloud's key line or
- * its base64), lock, control.sock. */
+ * its base64), lock, control.sock, reserve. */
 #ifndef HOLDFAST_EDGE_BRIDGE_CLI_HOST_H
 #define HOLDFAST_EDGE_BRIDGE_CLI_HOST_H
 
 #include "common/shell/cli_verb.h"
 #include "common/shell/clock_os.h"
 #include "common/shell/control_session.h"
+#include "common/shell/disk_reserve.h"
 #include "common/shell/settings.h"
 #include "common/shell/signer_pool.h"
 #include "common/shell/state_dir.h"
@@ -32,6 +33,8 @@ struct edge_host {
     struct public_key cloud_key;
     char database_path[PATH_MAX];
     struct edge *edge; /* NULL while closed */
+    struct disk_reserve reserve;
+    bool store_full; /* the store was closed for want of room */
 };
 
 /* Opens the directory and reads its settings, no more. The caller closes the host in any case.

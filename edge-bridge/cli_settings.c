@@ -27,6 +27,10 @@ static const struct setting_row rows[] = {
      "days for which a publisher's id is known again"},
     {"evidence", "publisher_id_count", SETTING_INT, "1000000", 0, 100000000, NULL,
      "how many publisher ids are known again"},
+    {"evidence", "retain_days", SETTING_INT, "0", 0, 36500, NULL,
+     "payloads that the cloud has leave after so many days; proofs and P0 stay; 0: never"},
+    {"evidence", "retain_bytes", SETTING_BYTES, "0", 0, 1099511627776, NULL,
+     "room for payloads that the cloud has, the oldest leave; 0: all that the disk can hold"},
     {"outbox", "frame_bytes", SETTING_BYTES, "60K", 1024, INLINE_PAYLOAD_SIZE_MAX, NULL,
      "size of a frame's body, about"},
     {"outbox", "window_bytes", SETTING_BYTES, "1M", 65536, 67108864, NULL,
@@ -63,6 +67,8 @@ static const struct setting_row rows[] = {
      "evidence: each local observation is also kept as an evidence entry of priority 4"},
     {"disk", "reserve_bytes", SETTING_BYTES, "64M", 0, 1099511627776, NULL,
      "below this much free room no new evidence is taken"},
+    {"disk", "reserve_file_bytes", SETTING_BYTES, "8M", 0, 1073741824, NULL,
+     "room kept in a file and given up when the disk is full; at most half of reserve_bytes"},
     {"process", "core_dumps", SETTING_BOOL, "false", 0, 0, NULL,
      "a crash may leave an image of the memory, secret key included, for who looks for a fault"},
     {"log", "level", SETTING_WORD, "info", 0, 0, "debug info warning alarm",
@@ -100,6 +106,8 @@ enum status edge_settings_from(const struct settings *settings, struct edge_sett
     out->local_link = settings_flag(settings, "local", "enabled");
     out->checkpoint_ms = small(settings, "evidence", "checkpoint_ms");
     out->heartbeat_ms = small(settings, "evidence", "heartbeat_ms");
+    out->retain_days = small(settings, "evidence", "retain_days");
+    out->retain_bytes = settings_number(settings, "evidence", "retain_bytes");
     out->publisher_id_days = small(settings, "evidence", "publisher_id_days");
     out->publisher_id_count = small(settings, "evidence", "publisher_id_count");
     out->frame_size_max = small(settings, "outbox", "frame_bytes");

@@ -210,6 +210,7 @@ static enum status open_parts(struct edge *edge)
     TRY(restore_boot(edge));
     TRY(clock_open(edge));
     TRY(link_use_open(edge));
+    TRY(retention_open(edge));
     TRY(track_store_open(edge));
     TRY(tracks_open(edge));
     TRY(track_lane_open(edge));
@@ -275,6 +276,7 @@ void edge_close(struct edge *edge)
         track_lane_close(edge);
         tracks_close(edge);
         track_store_close(edge);
+        retention_close(edge);
         verify_close(edge);
         apply_close(edge);
         outbox_close(edge);
@@ -396,6 +398,7 @@ enum status edge_step(struct edge *edge, const struct event *event, struct effec
     if (ticks(edge, event)) TRY(evidence_log_tick(edge));
     TRY(outbox_mend(edge));
     TRY(tracks_tick(edge));
+    TRY(retention_tick(edge));
     TRY(link_use_tick(edge, effects));
     TRY(session_tick(edge, effects));
     return dispatch(edge, event, effects);
@@ -430,7 +433,7 @@ uint64_t edge_next_wakeup(const struct edge *edge)
     const uint64_t wakeups[] = {
         session_wakeup(edge),    evidence_log_wakeup(edge), outbox_wakeup(edge),
         track_lane_wakeup(edge), config_wakeup(edge),       state_wakeup(edge),
-        link_use_wakeup(edge),   sync_run_wakeup(edge),
+        link_use_wakeup(edge),   sync_run_wakeup(edge),     retention_wakeup(edge),
     };
     uint64_t least = UINT64_MAX;
     for (size_t i = 0; i < COUNT_OF(wakeups); i++)

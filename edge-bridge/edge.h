@@ -36,6 +36,8 @@ struct edge_settings {
     uint32_t ack_timeout_ms;    /* no acknowledgement for so long: ask with a hello */
     uint32_t reconnect_ms_min, reconnect_ms_max;
     uint64_t disk_reserve_bytes; /* intake answers "full" below this */
+    uint32_t retain_days;        /* payloads that the cloud has stay so long; 0: for ever, */
+    uint64_t retain_bytes;       /* and so many bytes of them; 0: all that the disk can hold */
     uint32_t publisher_id_days;  /* repeats are recognised for so long */
     uint32_t publisher_id_count; /* and so many */
     enum edge_compress compress;

@@ -28,6 +28,7 @@
 #include "edge-bridge/intake.h"
 #include "edge-bridge/link_use.h"
 #include "edge-bridge/outbox.h"
+#include "edge-bridge/retention.h"
 #include "edge-bridge/session.h"
 #include "edge-bridge/state.h"
 #include "edge-bridge/sync_run.h"
@@ -79,6 +80,7 @@ struct edge {
     struct evidence_log log;
     struct intake intake;
     struct outbox outbox;
+    struct retention retention;
     struct session session;
     struct apply apply;
     struct verify_jobs verify;

@@ -339,7 +339,6 @@ static enum status send_run(struct edge *edge, struct effects *effects, const st
     struct flight *flight = outbox_add_flight(edge, FLIGHT_RUN, token, frame_bytes);
     flight->first = outbox->next;
     flight->last = run->last;
-    flight->mark.idle_sender = run->last == outbox->log.head.sequence;
     memcpy(flight->entries, run->entries, sizeof(flight->entries));
     memcpy(flight->payload_bytes, run->payload_bytes, sizeof(flight->payload_bytes));
     outbox->next = run->last + 1;

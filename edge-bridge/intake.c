@@ -136,7 +136,7 @@ static enum status remember_id(struct edge *edge, const uint8_t key[ID_KEY_SIZE]
 bool intake_has_room(const struct edge *edge, unsigned priority)
 {
     const uint64_t reserve = edge->settings.disk_reserve_bytes;
-    return edge->now.disk_free_bytes >= reserve + reserve * priority / 5;
+    return retention_room_bytes(edge) >= reserve + reserve * priority / 5;
 }
 
 static enum status append(struct edge *edge, const struct submission *what,

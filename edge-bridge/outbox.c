@@ -127,34 +127,38 @@ struct flight *outbox_add_flight(struct edge *edge, enum flight_kind kind, uint3
 {
     struct outbox *outbox = &edge->outbox;
     INVARIANT(outbox->flight_count < FLIGHTS_MAX);
-    if (outbox->flight_bytes == 0 && frame_bytes > 0) outbox->progress_mono_ns = edge->now.mono_ns;
+    if (outbox->flight_bytes == 0 && frame_bytes > 0) {
+        outbox->progress_mono_ns = edge->now.mono_ns;
+        pace_begin(&outbox->pace, edge->now.mono_ns);
+    }
     struct flight *flight = &outbox->flights[outbox->flight_count++];
     *flight = (struct flight){.kind = kind, .token = token, .bytes = frame_bytes};
     flight->waits_for_puback = true;
     flight->log = outbox->log.id;
-    flight->mark = pace_mark_of(&outbox->pace, edge->now.mono_ns, false);
     outbox->flight_bytes += frame_bytes;
+    const bool idle_sender = outbox_window_open(edge);
+    flight->mark = pace_mark_of(&outbox->pace, edge->now.mono_ns, idle_sender);
     return flight;
 }
 
 /* The frame is acknowledged: it leaves the window and tells the link's rate. */
-static void flight_done(struct edge *edge, struct flight *flight, struct pace_mark *newest)
+static void flight_done(struct edge *edge, struct flight *flight, struct pace_mark *best)
 {
     struct outbox *outbox = &edge->outbox;
     outbox->flight_bytes -= flight->bytes;
     pace_acked(&outbox->pace, flight->bytes);
-    if (flight->mark.sent_mono_ns >= newest->sent_mono_ns) *newest = flight->mark;
+    *best = pace_better_mark(best, &flight->mark);
     flight->log = 0;
     flight->bytes = 0;
 }
 
-static void progress(struct edge *edge, const struct pace_mark *newest)
+static void progress(struct edge *edge, const struct pace_mark *best)
 {
     struct outbox *outbox = &edge->outbox;
     outbox->progress_mono_ns = edge->now.mono_ns;
     outbox->probing = false;
     outbox->probes = 0;
-    if (newest->sent_mono_ns > 0) pace_sample(&outbox->pace, newest, edge->now.mono_ns);
+    if (best->sent_mono_ns > 0) pace_sample(&outbox->pace, best, edge->now.mono_ns);
     flights_sweep(outbox);
 }
 
@@ -191,7 +195,7 @@ static enum status settle_flights(struct edge *edge, const struct log_row *log, 
                                   uint64_t to)
 {
     struct outbox *outbox = &edge->outbox;
-    struct pace_mark newest = {0};
+    struct pace_mark best = {0};
     for (size_t i = 0; i < outbox->flight_count; i++) {
         struct flight *flight = &outbox->flights[i];
         if (flight->log != log->id || flight->last > to) continue;
@@ -201,9 +205,9 @@ static enum status settle_flights(struct edge *edge, const struct log_row *log, 
                                            flight->payload_bytes[priority]));
             *from = flight->last + 1;
         }
-        flight_done(edge, flight, &newest);
+        flight_done(edge, flight, &best);
     }
-    progress(edge, &newest);
+    progress(edge, &best);
     return ST_OK;
 }
 
@@ -234,6 +238,7 @@ enum status outbox_delivered(struct edge *edge, struct log_row *log, uint64_t ac
 enum status outbox_undelivered(struct edge *edge, struct log_row *log, uint64_t acked,
                                uint64_t delivered)
 {
+    TRY(retention_asked_again(edge, log, acked));
     if (delivered < log->delivered)
         TRY(count_range(edge, log, delivered + 1, log->delivered, false));
     log->acked = acked;
@@ -246,7 +251,7 @@ void outbox_heard(struct edge *edge, const struct log_row *log, const struct ack
                   const struct ack_log *said)
 {
     struct outbox *outbox = &edge->outbox;
-    struct pace_mark newest = {0};
+    struct pace_mark best = {0};
     bool moved = false;
     for (size_t i = 0; i < outbox->flight_count; i++) {
         struct flight *flight = &outbox->flights[i];
@@ -257,10 +262,10 @@ void outbox_heard(struct edge *edge, const struct log_row *log, const struct ack
                                 ack_slice_contains(ack, said->above, flight->first) &&
                                 ack_slice_contains(ack, said->above, flight->last);
         if (!part_done && !ahead_done) continue;
-        flight_done(edge, flight, &newest);
+        flight_done(edge, flight, &best);
         moved = true;
     }
-    if (moved) progress(edge, &newest);
+    if (moved) progress(edge, &best);
     if (log->state != LOG_OPEN) return;
     outbox->above_log = log->id;
     outbox->above_count = said->above.count < ABOVE_MAX ? said->above.count : ABOVE_MAX;
@@ -271,15 +276,15 @@ void outbox_heard(struct edge *edge, const struct log_row *log, const struct ack
 void outbox_lane_acked(struct edge *edge, enum flight_kind kind, uint64_t through)
 {
     struct outbox *outbox = &edge->outbox;
-    struct pace_mark newest = {0};
+    struct pace_mark best = {0};
     bool moved = false;
     for (size_t i = 0; i < outbox->flight_count; i++) {
         struct flight *flight = &outbox->flights[i];
         if (flight->log == 0 || flight->kind != kind || flight->last > through) continue;
-        flight_done(edge, flight, &newest);
+        flight_done(edge, flight, &best);
         moved = true;
     }
-    if (moved) progress(edge, &newest);
+    if (moved) progress(edge, &best);
 }
 
 uint32_t outbox_frame_bytes(const struct edge *edge)

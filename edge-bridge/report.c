@@ -142,13 +142,22 @@ static void put_replicas(struct buf *out, const struct edge *edge)
     record_uint(out, "refused_by_cloud", edge->counters.nacks);
 }
 
+static void put_disk(struct buf *out, const struct edge *edge)
+{
+    record_uint(out, "disk_free_bytes", edge->now.disk_free_bytes);
+    record_words(out, "disk_state", retention_disk_words(edge));
+    record_uint(out, "database_bytes", db_bytes_on_disk(edge->db));
+    record_uint(out, "retained_dropped_entries", edge->retention.dropped_entries);
+    record_uint(out, "retained_dropped_bytes", edge->retention.dropped_bytes);
+}
+
 static enum status put_status(struct edge *edge, uint32_t client, struct effects *effects)
 {
     int64_t oldest_ms = 0;
     bool there;
     TRY(oldest_pending_wall_ms(edge, &oldest_ms, &there));
     struct buf out = effects_space(effects, 4096);
-    record_reply_begin(&out, 5 + 9 + 11 + 12 + 13);
+    record_reply_begin(&out, 5 + 9 + 11 + 5 + 10 + 13);
     put_log(&out, edge);
     put_pending(&out, edge);
     put_links(&out, edge);
@@ -157,8 +166,7 @@ static enum status put_status(struct edge *edge, uint32_t client, struct effects
         record_int(&out, "oldest_pending_age_s", (edge_wall_ms(edge) - oldest_ms) / 1000);
     else
         record_nil(&out, "oldest_pending_age_s");
-    record_uint(&out, "disk_free_bytes", edge->now.disk_free_bytes);
-    record_uint(&out, "database_bytes", db_bytes_on_disk(edge->db));
+    put_disk(&out, edge);
     record_uint(&out, "messages_refused", edge->counters.messages_refused);
     record_uint(&out, "frames_refused", edge->counters.frames_forged);
     record_uint(&out, "commits", edge->counters.commits);
@@ -228,7 +236,8 @@ static void put_entry(struct edge *edge, struct effects *effects, uint32_t clien
     record_uint(&out, "payload_len", header->payload_len);
     record_hex(&out, "payload_hash", bytes_of(header->payload_hash.bytes, DIGEST_SIZE));
     record_hex(&out, "prev_hash", bytes_of(header->prev_hash.bytes, DIGEST_SIZE));
-    record_words(&out, "payload", forms[row->entry.form]);
+    record_words(&out, "payload",
+                 retention_took(edge, row) ? "dropped by retention" : forms[row->entry.form]);
     record_bool(&out, "damaged", row->damage != ROW_GOOD);
     report_reply(effects, client, &out);
 }
@@ -295,6 +304,11 @@ static enum status put_show(struct edge *edge, uint32_t client,
     } else if (row.entry.form == PAYLOAD_PARTS) {
         evidence_scan_end(edge);
         return put_raw_parts(edge, client, &row, effects);
+    } else if (retention_took(edge, &row)) {
+        evidence_scan_end(edge);
+        report_end(effects, client, ST_NOT_FOUND,
+                   "the cloud has this payload; here it was dropped by retention");
+        return ST_OK;
     } else {
         put_raw(effects, client, row.entry.payload);
     }

@@ -13,7 +13,8 @@
 #include "edge-bridge/schema.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_DAY (INT64_C(24) * 3600 * 1000000000)
+
+enum { S_PER_DAY = 24 * 3600 };
 
 static const char *const sql[RETENTION_STATEMENT_COUNT] = {
     [RETENTION_READ] = "SELECT position, priority, form, header, signature, leaf,"
@@ -90,8 +91,7 @@ static uint64_t high_mark_bytes(const struct edge *edge)
 const char *retention_disk_words(const struct edge *edge)
 {
     static const char *const words[PRIORITY_COUNT] = {
-        "full",          "full below P0", "full below P1",
-        "full below P2", "full below P3", "full below P4",
+        "full", "full below P0", "full below P1", "full below P2", "full below P3", "full below P4",
     };
     for (unsigned priority = 0; priority < PRIORITY_COUNT; priority++)
         if (!intake_has_room(edge, priority)) return words[priority];
@@ -147,36 +147,32 @@ static uint64_t retained_bytes(const struct edge *edge)
 {
     uint64_t delivered = 0;
     for (unsigned priority = 0; priority < PRIORITY_COUNT; priority++)
-        delivered += edge->log.tallies[priority].accepted_bytes -
-                     edge->log.tallies[priority].pending_bytes;
+        delivered +=
+            edge->log.tallies[priority].accepted_bytes - edge->log.tallies[priority].pending_bytes;
     /* Below zero for a while after a restored cloud asked for passed entries again. */
     const uint64_t passed = edge->retention.passed_bytes;
     return delivered > passed ? delivered - passed : 0;
 }
 
-/* The log that holds the position after the cursor, and its last entry that may be passed. Past the
- * end of what a log that was left will ever have acknowledged, the next log's turn comes. */
+/* The log that holds the position after the cursor, and its last entry that may be passed: the last
+ * acknowledged one, or the end of a log of which nothing more will be acknowledged. */
 static enum status find_log(struct edge *edge, struct log_row *log, uint64_t *last)
 {
-    struct retention *retention = &edge->retention;
-    struct statement *find = retention->statements[RETENTION_LOG_OF];
-    for (;;) {
-        struct log_id id;
-        bool row;
-        bind_u64(find, 1, retention->through + 1);
-        TRY(statement_step(find, &row));
-        if (!row) return ST_NOT_FOUND;
-        const enum status read = column_fixed(find, 0, id.bytes, LOG_ID_SIZE);
-        statement_reset(find);
-        TRY(read);
-        TRY(evidence_read_log(edge, &id, log));
-        *last = log->base + log->acked;
-        if (retention->through < *last) return ST_OK;
-        const bool ended = log->state == LOG_STUCK ||
-                           (log->state == LOG_LEFT && log->delivered == log->head.sequence);
-        if (!ended) return ST_NOT_FOUND;
-        retention->through = log->base + log->head.sequence;
-    }
+    const uint64_t next = edge->retention.through + 1;
+    struct statement *find = edge->retention.statements[RETENTION_LOG_OF];
+    struct log_id id;
+    bool row;
+    bind_u64(find, 1, next);
+    TRY(statement_step(find, &row));
+    if (!row) return ST_NOT_FOUND;
+    const enum status read = column_fixed(find, 0, id.bytes, LOG_ID_SIZE);
+    statement_reset(find);
+    TRY(read);
+    TRY(evidence_read_log(edge, &id, log));
+    const bool ended =
+        log->state == LOG_STUCK || (log->state == LOG_LEFT && log->delivered == log->head.sequence);
+    *last = log->base + (ended ? log->head.sequence : log->acked);
+    return next <= *last ? ST_OK : ST_NOT_FOUND;
 }
 
 /* One row that was read, and what is to become of it. */
@@ -195,25 +191,50 @@ static void candidate_load(struct statement *read, struct candidate *out)
     out->form = (enum payload_form)column_i64(read, 2);
     out->upload = out->form == PAYLOAD_PARTS ? column_u64(read, 6) : 0;
     const struct bytes header = column_bytes(read, 3);
-    out->readable =
-        column_fixed(read, 3, out->row.header.bytes, ENTRY_HEADER_SIZE) == ST_OK &&
-        column_fixed(read, 4, out->row.signature.bytes, SIGNATURE_SIZE) == ST_OK &&
-        column_fixed(read, 5, out->row.leaf.bytes, DIGEST_SIZE) == ST_OK &&
-        evidence_header_decode(header, &out->header) == ST_OK;
+    out->readable = column_fixed(read, 3, out->row.header.bytes, ENTRY_HEADER_SIZE) == ST_OK &&
+                    column_fixed(read, 4, out->row.signature.bytes, SIGNATURE_SIZE) == ST_OK &&
+                    column_fixed(read, 5, out->row.leaf.bytes, DIGEST_SIZE) == ST_OK &&
+                    evidence_header_decode(header, &out->header) == ST_OK;
 }
 
-/* By age, bytes or need. Ages count only while the time is certain; an entry from before the clock
- * was ever set has none, and leaves for the other two reasons, or never. */
-static bool time_has_come(const struct edge *edge, const struct candidate *candidate)
+static int64_t plausible_s(const struct evidence_header *header)
+{
+    return header->wall_ns / 1000000 < CLOCK_EARLIEST_MS ? 0 : header->wall_ns / 1000000000;
+}
+
+/* When the entry was made, or at the latest: one from before the clock was ever set is as old as
+ * the next one that knows its time, which doubling steps find. 0: none up to `last`. */
+static enum status made_before_s(struct edge *edge, const struct log_row *log, uint64_t last,
+                                 const struct candidate *candidate, int64_t *made_s)
+{
+    *made_s = candidate->readable ? plausible_s(&candidate->header) : 0;
+    const uint64_t left = last - candidate->row.position;
+    for (uint64_t ahead = 1; *made_s == 0 && ahead < 2 * left; ahead *= 2) {
+        struct evidence_row row;
+        const uint64_t step = ahead < left ? ahead : left;
+        const uint64_t sequence = candidate->row.position - log->base + step;
+        const enum status found = evidence_read_entry(edge, log, sequence, &row);
+        evidence_scan_end(edge);
+        if (found == ST_NOT_FOUND) continue;
+        if (found != ST_OK) return found;
+        if (row.damage != ROW_HEADER_BAD) *made_s = plausible_s(&row.header);
+    }
+    return ST_OK;
+}
+
+/* By age, bytes or need. Ages count only while the time is certain. */
+static enum status time_has_come(struct edge *edge, const struct log_row *log, uint64_t last,
+                                 const struct candidate *candidate, bool *yes)
 {
     const struct edge_settings *settings = &edge->settings;
-    if (edge->retention.pressed) return true;
-    if (settings->retain_bytes > 0 && retained_bytes(edge) > settings->retain_bytes) return true;
+    *yes = edge->retention.pressed ||
+           (settings->retain_bytes > 0 && retained_bytes(edge) > settings->retain_bytes);
     const int64_t now_s = edge_certain_time_s(edge);
-    if (settings->retain_days == 0 || now_s == 0 || !candidate->readable) return false;
-    const int64_t wall_s = candidate->header.wall_ns / 1000000000;
-    if (wall_s < CLOCK_EARLIEST_MS / 1000) return false;
-    return now_s - wall_s > (int64_t)settings->retain_days * 24 * 3600;
+    if (*yes || settings->retain_days == 0 || now_s == 0) return ST_OK;
+    int64_t made_s;
+    TRY(made_before_s(edge, log, last, candidate, &made_s));
+    *yes = made_s != 0 && now_s - made_s > (int64_t)settings->retain_days * S_PER_DAY;
+    return ST_OK;
 }
 
 /* Damaged rows stay as they are: verify shall find them. */
@@ -226,6 +247,7 @@ static enum status may_leave(struct edge *edge, const struct log_row *log,
     if (evidence_priority(candidate->header.flags) == 0 || candidate->row.priority == 0)
         return ST_OK;
     const uint64_t sequence = candidate->row.position - log->base;
+    if (sequence > log->acked) return ST_OK;
     bool kept;
     TRY(range_is_kept(edge, log, sequence, sequence, &kept));
     *yes = !kept;
@@ -297,19 +319,17 @@ static enum status slice(struct edge *edge)
     bind_u64(read, 1, retention->through + 1);
     bind_u64(read, 2, last);
     bind_u64(read, 3, RETENTION_ROWS_MAX);
-    bool row = true, ended = false;
-    while (!ended) {
+    bool row = true, come = true;
+    while (!retention->more) {
         struct candidate candidate;
         TRY(statement_step(read, &row));
-        ended = !row;
-        if (ended) break;
+        if (!row) break;
         candidate_load(read, &candidate);
-        ended = !time_has_come(edge, &candidate);
-        if (ended) break;
+        TRY(time_has_come(edge, &log, last, &candidate, &come));
+        if (!come) break;
         TRY(take(edge, &log, &candidate, &count, &part_bytes));
         seen++;
         retention->more = seen == RETENTION_ROWS_MAX || part_bytes >= RETENTION_PART_BYTES_MAX;
-        ended = retention->more;
     }
     statement_reset(read);
     /* What is left up to the end of the range are holes that a LOSS entry explains. */

@@ -94,6 +94,9 @@ const struct db_migration edge_migrations[] = {
      "CREATE INDEX config_write_key ON config_write(key, scope_kind, scope_name);"
      "CREATE INDEX config_write_reason ON config_write(reason) WHERE reason <> 0;"
      "CREATE TABLE config_published(key TEXT PRIMARY KEY, hash BLOB NOT NULL) WITHOUT ROWID;"},
+    {"CREATE TABLE kept_range("
+     "  log INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+     "  PRIMARY KEY(log, first)) WITHOUT ROWID;"},
 };
 
 const size_t edge_migration_count = sizeof(edge_migrations) / sizeof(edge_migrations[0]);

@@ -21,7 +21,8 @@
  *                the cloud's own signed frame where there is one
  *   config_write local writes that the cloud has not taken; reason 0, or enum write_refusal; base
  *                is the stamp of the register that the write has seen
- *   config_published  keys that stand retained on the local broker, with a hash of what was said */
+ *   config_published  keys that stand retained on the local broker, with a hash of what was said
+ *   kept_range   entries whose payloads retention leaves alone */
 #ifndef HOLDFAST_EDGE_BRIDGE_SCHEMA_H
 #define HOLDFAST_EDGE_BRIDGE_SCHEMA_H
 
@@ -54,6 +55,11 @@ enum meta_key {
     META_CONFIG_OPERATION = 43,   /* the last one given out */
     META_ROSTER_VERSION = 44,
     META_GROUPS = 45, /* blob: names of this node's, NODE_GROUPS_MAX of them, the rest zero */
+
+    META_RETENTION_THROUGH = 60, /* position up to which payloads were judged */
+    META_RETENTION_PASSED = 61,  /* payload bytes accepted up to there */
+    META_RETENTION_ENTRIES = 62, /* whose payloads were dropped, */
+    META_RETENTION_BYTES = 63,   /* and their bytes */
 };
 
 enum { EDGE_APPLICATION_ID = 0x48464544 }; /* "HFED" */

@@ -99,6 +99,10 @@ enum status track_lane_start(struct edge *edge)
 {
     struct track_lane *lane = &edge->track_lane;
     bool active;
+    /* A comparison that the end of a connection cut short begins anew: nothing else would find what
+     * is missing here. */
+    if (lane->repair_asked && !nonce_equal(&lane->repair_nonce, &edge->session.nonce))
+        lane->repair_due = true;
     TRY(track_store_active_waits(edge, lane->scan, tracks_active_from(edge), &active));
     /* Once a connection: otherwise new active ones would put the old ones off for ever. */
     lane->reorder_through = active ? edge->track_store.counter : 0;

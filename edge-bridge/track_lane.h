@@ -31,6 +31,8 @@ enum {
     TRACK_WIRE_TYPICAL = 64,  /* bytes: to guess how many tracks a frame takes */
     TRACK_REORDER_MAX = 1024, /* rows given new numbers at once */
     REPAIR_TRIES_MAX = 3,
+    REPAIR_ROUNDS_MAX = 3,     /* then the next period's repair goes on */
+    REPAIR_AGAIN_TIMEOUTS = 4, /* of an acknowledgement, until digests are compared again */
 };
 
 struct track_lane {
@@ -38,17 +40,20 @@ struct track_lane {
     uint8_t *records; /* its scratch, BODY_SIZE_MAX */
     struct track_ids *ids;
     struct track_want *want;
-    uint64_t sent;            /* change number up to which batches claim */
-    uint64_t scan;            /* up to which rows were looked at: sent, or above */
-    uint64_t skip_through;    /* not 0: up to here it is the repair that finds what to send */
-    uint64_t reorder_through; /* historical rows up to here go behind active ones */
-    uint64_t sent_mono_ns;    /* when the last batch was framed */
-    bool backlog;             /* it was full */
-    bool more;                /* stopped before anything could be framed */
-    bool repair_due;          /* digests are to be sent */
-    unsigned repair_tries;    /* comparisons since the numbering turned out unknown */
-    uint64_t repair_mono_ns;  /* when the next repair is due */
-    bool listing;             /* buckets that differ are still to be listed */
+    uint64_t sent;             /* change number up to which batches claim */
+    uint64_t scan;             /* up to which rows were looked at: sent, or above */
+    uint64_t skip_through;     /* not 0: up to here it is the repair that finds what to send */
+    uint64_t reorder_through;  /* historical rows up to here go behind active ones */
+    uint64_t sent_mono_ns;     /* when the last batch was framed */
+    bool backlog;              /* it was full */
+    bool more;                 /* stopped before anything could be framed */
+    bool repair_due;           /* digests are to be sent */
+    bool repair_asked;         /* they were, on the connection of */
+    struct nonce repair_nonce; /* this nonce, and the comparison is not at its end */
+    unsigned repair_rounds;    /* answers in a row that named a difference */
+    unsigned repair_tries;     /* comparisons since the numbering turned out unknown */
+    uint64_t repair_mono_ns;   /* when the next repair is due */
+    bool listing;              /* buckets that differ are still to be listed */
     struct track_differs differs;
     unsigned list_bucket;
     struct level_name list_after;

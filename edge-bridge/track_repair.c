@@ -33,6 +33,16 @@ bool track_repair_is_due(const struct edge *edge)
     return lane->listing || lane->repair_due || edge->now.mono_ns >= lane->repair_mono_ns;
 }
 
+/* The tracks that an answer brings claim nothing, and may be lost: compare again soon, until both
+ * sides are equal. */
+static void plan_again(struct edge *edge)
+{
+    struct track_lane *lane = &edge->track_lane;
+    const uint64_t wait_ns = REPAIR_AGAIN_TIMEOUTS * edge->settings.ack_timeout_ms * NS_PER_MS;
+    if (lane->repair_mono_ns > edge->now.mono_ns + wait_ns)
+        lane->repair_mono_ns = edge->now.mono_ns + wait_ns;
+}
+
 /* An answer may be lost, and what was wanted takes a while: compare again after some time. */
 static void plan_next(struct edge *edge)
 {
@@ -79,6 +89,8 @@ static enum status send_digests(struct edge *edge, struct effects *effects)
     track_digests_encode(&msg, &body);
     INVARIANT(buf_ok(&body));
     lane->repairs++;
+    lane->repair_asked = true;
+    lane->repair_nonce = edge->session.nonce;
     return outbox_send_lane(edge, effects, FLIGHT_NOTE, TOPIC_SYNC_UP, FRAME_TRACK_DIGESTS,
                             buf_bytes(&body), 0, 0);
 }
@@ -150,6 +162,7 @@ static enum status send_ids(struct edge *edge, struct effects *effects, bool *se
         lane->list_bucket++;
     if (lane->list_bucket == TRACK_BUCKETS) {
         lane->listing = false;
+        lane->repair_asked = false;
         return ST_OK;
     }
     TRY(fill_ids(edge));
@@ -195,8 +208,13 @@ enum status track_lane_differs(struct edge *edge, struct bytes body)
     if (!is_fresh(edge, decoded, &differs.nonce)) return ST_OK;
     lane->differs = differs;
     lane->listing = !bytes_all_zero(bytes_of(differs.buckets, sizeof(differs.buckets)));
+    lane->repair_asked = lane->listing;
     lane->list_bucket = 0;
     lane->list_after = (struct level_name){0};
+    if (lane->listing && lane->skip_through == 0 && ++lane->repair_rounds < REPAIR_ROUNDS_MAX)
+        plan_again(edge);
+    else
+        lane->repair_rounds = 0;
     return ST_OK;
 }
 

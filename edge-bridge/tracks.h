@@ -81,6 +81,8 @@ MUST_USE enum status tracks_restamp(struct edge *edge, uint64_t above, uint64_t 
 uint64_t tracks_active_from(const struct edge *edge);
 /* Makes room when the budget is exceeded; cheap when it is not. */
 MUST_USE enum status tracks_evict(struct edge *edge);
+/* An eighth of the historical tracks that the cloud has, for want of room on the disk. */
+MUST_USE enum status tracks_give_way(struct edge *edge);
 /* The budget has no room for one track more. */
 bool tracks_full(const struct edge *edge);
 /* What is known here, our clock shall be above: it may be behind its own store after a restart. */

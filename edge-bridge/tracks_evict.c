@@ -65,6 +65,21 @@ enum status tracks_evict(struct edge *edge)
     return track_store_save_evicted(edge);
 }
 
+enum status tracks_give_way(struct edge *edge)
+{
+    struct track_store *store = &edge->track_store;
+    const uint64_t evicted = store->evicted;
+    bool own = false;
+    /* Only what the cloud has; what was never sent is bounded by the tracks' own budget. */
+    TRY(evict_to(edge, store->bytes - store->bytes / 8, true, &own));
+    if (store->evicted == evicted) return ST_OK;
+    trace_line(&edge->port->trace, TRACE_WARNING,
+               "%llu historical tracks evicted: the disk is nearly full",
+               (unsigned long long)(store->evicted - evicted));
+    if (own) TRY(track_store_new_incarnation(edge));
+    return track_store_save_evicted(edge);
+}
+
 /* Rows that the horizon left nothing of. The dots that go with them are dead everywhere, so this is
  * no forgetting. */
 static enum status sweep(struct edge *edge)

@@ -94,12 +94,15 @@ static enum status check_checkpoint(struct edge *edge, struct verify_job *job)
     return ST_OK;
 }
 
-/* The end of a log: nothing may be missing behind the last entry that was signed for. */
+/* The end of a log: nothing may be missing behind the last entry that was signed for. An open log
+ * has grown since this job came to it. */
 static enum status check_end(struct edge *edge, struct verify_job *job)
 {
+    struct log_row now;
+    TRY(evidence_read_log(edge, &job->log.log, &now));
     struct statement *next = edge->verify.statements[VERIFY_CHECKPOINTS];
     bind_i64(next, 1, job->log.id);
-    bind_u64(next, 2, job->tree.size);
+    bind_u64(next, 2, now.head.sequence > job->tree.size ? now.head.sequence : job->tree.size);
     bool row;
     TRY(statement_step(next, &row));
     statement_reset(next);
@@ -154,6 +157,27 @@ static void step_over(struct edge *edge, struct verify_job *job, const struct ev
     const struct digest hash = evidence_row_hash(edge, row);
     job->head = (struct chain_head){row->header.sequence, hash, row->header.hlc};
     job->done++;
+    if (row->entry.form != PAYLOAD_ABSENT) return;
+    if (retention_took(edge, row))
+        job->retired++;
+    else
+        job->lost++;
+}
+
+/* Retention may drop the payload between two slices; then it is not missing. */
+static enum status part_missing(struct edge *edge, struct verify_job *job)
+{
+    struct evidence_row row;
+    const enum status found = evidence_read_entry(edge, &job->log, job->header.sequence, &row);
+    if (found != ST_OK && found != ST_NOT_FOUND) return found;
+    if (found == ST_OK && retention_took(edge, &row)) {
+        job->in_parts = false;
+        job->retired++;
+    } else {
+        problem(job, job->header.sequence, "a part of the payload is missing");
+    }
+    evidence_scan_end(edge);
+    return ST_OK;
 }
 
 /* Hashes some more parts of the large payload at hand. */
@@ -163,10 +187,7 @@ static enum status slice_parts(struct edge *edge, struct verify_job *job)
         struct bytes part;
         const enum status found = evidence_read_part(edge, job->upload, job->part, &part);
         if (found != ST_OK && found != ST_NOT_FOUND) return found;
-        if (found == ST_NOT_FOUND || part.size == 0) {
-            problem(job, job->header.sequence, "a part of the payload is missing");
-            return ST_OK;
-        }
+        if (found == ST_NOT_FOUND || part.size == 0) return part_missing(edge, job);
         hasher_add(job->hasher, part);
         job->part_bytes += part.size;
         job->part++;
@@ -230,10 +251,12 @@ static void finish(struct edge *edge, struct verify_job *job, struct effects *ef
 {
     const bool good = job->problem[0] == '\0';
     struct buf out = effects_space(effects, 512);
-    record_reply_begin(&out, 3);
+    record_reply_begin(&out, 5);
     record_words(&out, "verdict", good ? "good" : "tampered");
     record_uint(&out, "entries_verified", job->done);
     record_uint(&out, "entries", job->total);
+    record_uint(&out, "payloads_dropped_by_retention", job->retired);
+    record_uint(&out, "payloads_lost", job->lost);
     report_reply(effects, job->client, &out);
     report_end(effects, job->client, good ? ST_OK : ST_TAMPERED, job->problem);
     evidence_scan_end(edge);

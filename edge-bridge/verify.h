@@ -21,7 +21,9 @@ struct verify_job {
     struct tree tree;
     uint64_t done, total; /* entries, over all logs */
     uint64_t reported;
-    bool in_parts; /* hashing the parts of a large payload */
+    uint64_t retired; /* payloads that retention dropped, */
+    uint64_t lost;    /* and those that a LOSS entry gave up */
+    bool in_parts;    /* hashing the parts of a large payload */
     struct evidence_header header;
     uint64_t upload;
     uint32_t part;

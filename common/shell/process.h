@@ -6,7 +6,7 @@
  * no image of the memory, which holds secret keys, neither in a file nor through a pipe. */
 void process_harden(void);
 
-/* Takes the second back, up to the limit we were started with: for somebody who looks for a fault. */
+/* Takes the second back, to the limit that we were started with: for who looks for a fault. */
 void process_allow_core_dumps(void);
 
 #endif

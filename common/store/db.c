@@ -155,6 +155,22 @@ uint64_t db_bytes_on_disk(const struct db *db)
            file_bytes(db->sqlite, SQLITE_FCNTL_JOURNAL_POINTER);
 }
 
+static uint64_t pragma_number(struct db *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    uint64_t number = 0;
+    if (sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        number = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return number;
+}
+
+uint64_t db_bytes_reusable(struct db *db)
+{
+    return pragma_number(db, "PRAGMA freelist_count") * pragma_number(db, "PRAGMA page_size");
+}
+
 enum status db_checkpoint(struct db *db)
 {
     const int result =

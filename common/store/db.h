@@ -54,6 +54,8 @@ uint64_t db_changes(const struct db *db); /* rows changed by the last statement 
 int64_t db_last_rowid(const struct db *db);
 /* Bytes on disk: database and WAL. */
 uint64_t db_bytes_on_disk(const struct db *db);
+/* Bytes of the database file that hold nothing and are used again before it grows. */
+uint64_t db_bytes_reusable(struct db *db);
 /* Writes the whole WAL into the database file and truncates it. */
 MUST_USE enum status db_checkpoint(struct db *db);
 

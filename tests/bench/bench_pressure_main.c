@@ -246,7 +246,7 @@ static void begin_round(struct bench *bench)
 static void poll_stores(struct bench *bench)
 {
     if (!bench->there[KIND_TRACK]) {
-        const struct verb_argument track = {BYTES_LITERAL("track"),
+        const struct verb_argument track = {BYTES_LITERAL("name"),
                                             bytes_of_text(bench->text[KIND_TRACK])};
         if (bench_ask(bench->asker, bench->cloud, "track-show", &track, 1) &&
             bench_ask_status(bench->asker) == ST_OK)

@@ -1,6 +1,7 @@
 /* notify_main.c - stands for a service manager: notify SOCKET COMMAND... makes the socket, starts
  * the command with it and with a watchdog of WATCHDOG_USEC (when that is set), and prints each
- * datagram as a line until the command ends; its exit code is the command's. SIGTERM is passed on. */
+ * datagram as a line until the command ends; its exit code is the command's. SIGTERM is handed on.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -196,7 +196,6 @@ static void remove_track(struct sim_node *node)
     const struct verb_argument arguments[] = {argument("name", name.text)};
     oracle_removes(world->oracle, node, track);
     (void)ask_verb(node, "track-remove", arguments, 1);
-    oracle_removes(world->oracle, node, UINT32_MAX);
 }
 
 /* ---- config ------------------------------------------------------------------------------- */

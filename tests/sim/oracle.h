@@ -60,7 +60,7 @@ void oracle_expect(struct oracle *oracle, unsigned troubles);
 /* oracle_tracks.c. An observation is handed in; what became of it is known only from a receipt. */
 void oracle_observed(struct oracle *oracle, struct sim_node *node, const struct sighting *sighting);
 void oracle_observe_receipt(struct oracle *oracle, unsigned number, enum status status);
-/* From now on the node's commits may remove this track; UINT32_MAX: no more. */
+/* The node's next commit of this track may remove it. */
 void oracle_removes(struct oracle *oracle, const struct sim_node *node, unsigned track);
 /* The node's batch was committed; its process has opened its store. */
 void oracle_committed(struct oracle *oracle, struct sim_node *node);

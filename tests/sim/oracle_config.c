@@ -10,8 +10,8 @@
  *   - a clock that was set, but is behind: its writes count for as early as they say
  *   - a wrong clock over a reboot: nobody knows how long ago a write of the boot before was made,
  *     so it counts as made when the machine came up
- * A key whose epoch was raised follows the epochs. A restored node or cloud may lose what came after
- * the copy; that all agree, and all that comes later is kept, holds then too. */
+ * A key whose epoch was raised follows the epochs. A restored node or cloud may lose what came
+ * after the copy; that all agree, and that all that comes later is kept, holds then too. */
 #include "tests/sim/oracle_config.h"
 
 #include <stdio.h>
@@ -351,7 +351,8 @@ static void say_difference(struct registers *all, const struct sim_node *edge, c
                other.node.text);
 }
 
-/* Each register that the edge holds of a scope that holds for it is the cloud's. Returns how many. */
+/* Each register that the edge holds of a scope that holds for it is the cloud's. Returns how many
+ * there are. */
 static size_t compare_registers(struct registers *all, const struct sim_node *edge, struct db *db,
                                 const struct scopes *scopes)
 {

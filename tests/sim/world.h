@@ -9,6 +9,7 @@
  *
  *   world.c       the heap, the life of a world, its trace
  *   world_node.c  a process around an engine: start, batch, effects, crash, restart
+ *   world_settings.c  the settings of its nodes
  *   world_verb.c  an operator's verb
  *   world_link.c  MQTT connections between nodes, publishers and brokers
  *   world_replay.c  old frames, published again, and forged ones
@@ -265,6 +266,8 @@ void world_plan(struct world *world, uint64_t at_ns, const struct world_event *e
 /* identity: whose name and key it has; a clone has another's. */
 void node_open(struct world *world, struct sim_node *node, bool is_cloud, unsigned index,
                unsigned identity);
+/* world_settings.c: of a node that is being opened. */
+void node_settings(struct sim_node *node);
 void node_close(struct sim_node *node);
 void node_create(struct sim_node *node); /* makes the database */
 void node_start(struct sim_node *node);
@@ -316,8 +319,9 @@ struct sim_message *mutant_ack(const struct sim_endpoint *endpoint,
 /* world_rewrite.c: the same message as the mutant would say it; NULL: it says nothing else. */
 struct sim_message *mutant_rewrite(struct sim_node *sender, const struct sim_message *fields);
 
-/* A request of a control client, run at once, between events. Replies are collected in world->reply, each with a 4-byte
- * length in front. Returns the END status; ST_AGAIN when the node went down. */
+/* A request of a control client, run at once, between events. Replies are collected in
+ * world->reply, each with a 4-byte length in front. Returns the END status; ST_AGAIN when the node
+ * went down. */
 enum status world_ask(struct world *world, struct sim_node *node, struct bytes request);
 /* Of the i-th item of the request; ST_AGAIN: no receipt. */
 enum status world_receipt(struct world *world, size_t i);

@@ -1,5 +1,5 @@
-/* world_replay.c - somebody with the broker's password: frames from long ago are published again, and
- * forged ones. */
+/* world_replay.c - somebody with the broker's password: frames from long ago are published again,
+ * and forged ones. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

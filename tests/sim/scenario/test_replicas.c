@@ -1,5 +1,5 @@
 /* test_replicas.c - tracks and config over a cut: each track travels once, the later write wins
- * whichever arrives first, what has expired stays dead, and a restored cloud gets everything back. */
+ * whichever arrives first, what has expired stays dead, and a restored cloud gets it all back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

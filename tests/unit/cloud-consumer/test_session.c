@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "cloud-consumer/engine.h"
 #include "common/wire/status_msg.h"
 #include "tests/support/cloud_rig.h"
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/data/hlc.h"
+#include "edge-bridge/edge_state.h"
 #include "tests/support/edge_config.h"
 
 static struct edge_config config;
@@ -189,6 +190,8 @@ static void test_a_backlog_is_cut_into_frames(void **state)
         set_text(key, "value");
     }
     edge_config_online(&config);
+    /* Fewer frames than the broker takes at once. */
+    config.rig.edge->outbox.pace.rate_bytes_s = 32 * 1024;
     size_t count = 0;
     uint64_t last = 0;
     for (int round = 0; round < 50 && last < 700; round++) {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "edge-bridge/edge_state.h"
 #include "tests/support/edge_config.h"
 
 static struct edge_config config;
@@ -158,6 +159,8 @@ static void test_a_long_list_comes_in_pieces_without_gaps(void **state)
     char last[LEVEL_NAME_SIZE_MAX + 1] = "";
     size_t count = 0, pieces = 0;
     edge_config_online(&config);
+    /* Fewer frames than the broker takes at once. */
+    config.rig.edge->outbox.pace.rate_bytes_s = 32 * 1024;
     for (unsigned i = 0; i < 1200; i++) {
         char key[16];
         snprintf(key, sizeof(key), "key-%04u", i);

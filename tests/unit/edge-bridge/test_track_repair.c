@@ -367,6 +367,22 @@ static void test_a_store_that_takes_over_may_move_the_cursor_back(void **state)
     assert_true(digests_sent(&msg));
 }
 
+/* What the cloud was taught by this node before a restore comes back by this way only. */
+static void test_a_comparison_that_a_lost_connection_cut_short_begins_anew(void **state)
+{
+    (void)state;
+    static struct track_digests_msg msg;
+    many_acknowledged();
+    cloud_forgets();
+    assert_true(digests_sent(&msg));
+    edge_rig_disconnect(&rig);
+    cloud.knows = true;
+    cloud.numbering = rig.edge->track_store.numbering;
+    cloud.cursor = rig.edge->track_store.cursor;
+    edge_tracks_connect(&rig, &cloud);
+    assert_true(digests_sent(&msg));
+}
+
 static void test_replicas_are_compared_once_a_day(void **state)
 {
     (void)state;
@@ -410,6 +426,7 @@ int main(void)
         TEST(test_repair_frames_of_another_connection_are_ignored),
         TEST(test_a_restored_store_takes_a_new_numbering_and_incarnation),
         TEST(test_a_store_that_takes_over_may_move_the_cursor_back),
+        TEST(test_a_comparison_that_a_lost_connection_cut_short_begins_anew),
         TEST(test_replicas_are_compared_once_a_day),
         TEST(test_an_edge_without_interest_sends_its_own_again_once_a_day),
     };
