@@ -2,8 +2,8 @@
  * acknowledgements, deletes and control entries still commit and the disk can become less full.
  *
  * The file "reserve" in the state directory, its blocks allocated. It is taken when there is room
- * for twice its size, and again with the first commit some seconds after there is. It is never needed for the data to be
- * right: when it cannot be had, one warning says so. Only a daemon keeps one. */
+ * for twice its size, and again with the first commit some seconds after there is. The data is
+ * right without it: when it cannot be had, one warning says so. Only a daemon keeps one. */
 #ifndef HOLDFAST_COMMON_SHELL_DISK_RESERVE_H
 #define HOLDFAST_COMMON_SHELL_DISK_RESERVE_H
 
