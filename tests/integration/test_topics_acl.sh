@@ -99,8 +99,9 @@ ok $? "the cloud reads what nodes write, and nothing that is for one node"
 
 # Every topic of the table, as the cloud or as the node e2 would use it.
 foreign="e2/up/evidence e2/up/tracks e2/up/config e2/up/sync e2/status e2/mesh/tracks e2/down/ack \
-e2/down/sync e2/down/tracks e1/down/ack e1/down/sync e1/down/tracks config/fleet/k config/group/g/k \
-config/node/e1/k config/node/e2/k models/m/manifest/fleet models/m/manifest/group/g \
+e2/down/sync e2/down/tracks e1/down/ack e1/down/sync e1/down/tracks config/fleet/k \
+config/group/g/k config/node/e1/k config/node/e2/k models/m/manifest/fleet \
+models/m/manifest/group/g \
 models/m/manifest/node/e1 models/m/manifest/node/e2 models/m/chunk/abc cloud/status cloud/roster \
 cloud/up/sync"
 none_pass e1 $foreign
@@ -123,7 +124,9 @@ heard() # user, filters...
         models/m/manifest/node/e2 cloud/status; do
         mosquitto_pub -V 5 -p "$port" -u cloud -P c -q 1 -t "site/a/$topic" -m x
     done
-    for wait in {1..100}; do grep -q '^site/a/cloud/status' "$work/heard" && break || sleep 0.1; done
+    for wait in {1..100}; do
+        grep -q '^site/a/cloud/status' "$work/heard" && break || sleep 0.1
+    done
     kill "$listener"
     wait "$listener" 2>/dev/null
     grep '^site/' "$work/heard" | sort -u | tr '\n' ' '
