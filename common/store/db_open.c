@@ -271,17 +271,49 @@ static enum status enter_wal_mode(struct opening *opening)
     return ST_OK;
 }
 
+enum { REWRITE_BLOCK_SIZE = 64 * 1024 };
+
+static int rewrite_block(sqlite3_file *file, uint8_t *block, sqlite3_int64 offset, int size)
+{
+    const int result = file->pMethods->xRead(file, block, size, offset);
+    return result != SQLITE_OK ? result : file->pMethods->xWrite(file, block, size, offset);
+}
+
+/* Writes the WAL's own bytes again where they stand, which needs no room, and syncs them. */
+static int rewrite_wal(sqlite3 *sqlite)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    int result = sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (result != SQLITE_OK) return result;
+    if (file == NULL || file->pMethods == NULL) return SQLITE_OK; /* there is no WAL */
+    uint8_t *const block = malloc(REWRITE_BLOCK_SIZE);
+    if (block == NULL) return SQLITE_NOMEM;
+    result = file->pMethods->xFileSize(file, &size);
+    for (sqlite3_int64 offset = 0; result == SQLITE_OK && offset < size;
+         offset += REWRITE_BLOCK_SIZE) {
+        const sqlite3_int64 rest = size - offset;
+        result = rewrite_block(file, block, offset,
+                               (int)(rest < REWRITE_BLOCK_SIZE ? rest : REWRITE_BLOCK_SIZE));
+    }
+    free(block);
+    if (result == SQLITE_OK && size > 0) result = file->pMethods->xSync(file, SQLITE_SYNC_FULL);
+    return result;
+}
+
 /* What the last process left in the WAL was read through the cache of the operating system; if its
- * fsync had failed it may be nowhere else. Copied into the database and synced there, all that this
- * process has seen is on the disk. A full disk may wait: nothing is lost by it. */
+ * fsync had failed it may be nowhere else, and a later fsync does not write it either: what is
+ * committed behind it would then be lost with it. Copied into the database and synced there, all
+ * that this process has seen is on the disk. A full disk cannot take the copy; then the WAL itself
+ * is written once more. */
 static enum status settle_wal(struct opening *opening)
 {
-    sqlite3_db_config(opening->db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    const int result = sqlite3_wal_checkpoint_v2(opening->db->sqlite, "main",
-                                                 SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3 *const sqlite = opening->db->sqlite;
+    sqlite3_db_config(sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    int result = sqlite3_wal_checkpoint_v2(sqlite, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (result == SQLITE_OK) return ST_OK;
-    if (db_status_of(result, sqlite3_system_errno(opening->db->sqlite)) == ST_FULL) return ST_OK;
-    return fail(opening, result);
+    if (db_status_of(result, sqlite3_system_errno(sqlite)) == ST_FULL) result = rewrite_wal(sqlite);
+    return result == SQLITE_OK ? ST_OK : fail(opening, result);
 }
 
 /* One migration and its version, or nothing of either. */
