@@ -271,7 +271,7 @@ static enum status enter_wal_mode(struct opening *opening)
     return ST_OK;
 }
 
-enum { REWRITE_BLOCK_SIZE = 64 * 1024 };
+enum { REWRITE_BLOCK_SIZE = 16 * 1024 };
 
 static int rewrite_block(sqlite3_file *file, uint8_t *block, sqlite3_int64 offset, int size)
 {
@@ -284,11 +284,10 @@ static int rewrite_wal(sqlite3 *sqlite)
 {
     sqlite3_file *file = NULL;
     sqlite3_int64 size = 0;
+    uint8_t block[REWRITE_BLOCK_SIZE];
     int result = sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
     if (result != SQLITE_OK) return result;
     if (file == NULL || file->pMethods == NULL) return SQLITE_OK; /* there is no WAL */
-    uint8_t *const block = malloc(REWRITE_BLOCK_SIZE);
-    if (block == NULL) return SQLITE_NOMEM;
     result = file->pMethods->xFileSize(file, &size);
     for (sqlite3_int64 offset = 0; result == SQLITE_OK && offset < size;
          offset += REWRITE_BLOCK_SIZE) {
@@ -296,7 +295,6 @@ static int rewrite_wal(sqlite3 *sqlite)
         result = rewrite_block(file, block, offset,
                                (int)(rest < REWRITE_BLOCK_SIZE ? rest : REWRITE_BLOCK_SIZE));
     }
-    free(block);
     if (result == SQLITE_OK && size > 0) result = file->pMethods->xSync(file, SQLITE_SYNC_FULL);
     return result;
 }
