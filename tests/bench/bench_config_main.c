@@ -1,15 +1,16 @@
 /* bench_config_main.c - how long a config value takes from the cloud's operator to the applications
  * on many edges.
  *
- *   bench_config --cloud D --port P --edges N [--rounds R] [--key K] [--seconds S]
+ *   bench_config --cloud D --port P... --edges N [--rounds R] [--key K] [--seconds S]
  * Sets the key at the cloud, over its control socket, R times, and waits each time until the value
- * was published N times on local/config/K at the local broker (one broker that all N edges share,
- * so that one subscriber sees them all). Prints
+ * was published N times on local/config/K at the local brokers, whose ports are given (--port once
+ * for each; a broker of its own for each edge, as on a real node, or edges hear each other). Prints
  *   rounds R arrivals A p50_ms X p99_ms Y max_ms Z
  * over all arrivals, from before the request to the publish. Exit code 75 when some did not come.
  * */
 #include <getopt.h>
 #include <mosquitto.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,17 +19,18 @@
 #include "tests/bench/bench_ask.h"
 #include "tests/bench/payloads.h"
 
-enum { ARRIVALS_MAX = 100000, TEXT_SIZE = 128 };
+enum { ARRIVALS_MAX = 100000, TEXT_SIZE = 128, BROKERS_MAX = 1024 };
 
 struct bench {
     const char *cloud, *key;
-    int port;
+    int ports[BROKERS_MAX];
+    size_t broker_count, subscribed;
+    pthread_mutex_t lock; /* each client has a thread of its own */
     unsigned edges, rounds;
     double seconds;
     char wanted[TEXT_SIZE]; /* what a payload of this round contains */
     uint64_t round_ns;
     unsigned arrived; /* in this round */
-    bool subscribed;
     size_t count;
     double latency_ms[ARRIVALS_MAX];
 };
@@ -48,7 +50,10 @@ static void on_subscribe(struct mosquitto *client, void *context, int mid, int c
     (void)mid;
     (void)count;
     (void)granted;
-    ((struct bench *)context)->subscribed = true;
+    struct bench *const bench = context;
+    pthread_mutex_lock(&bench->lock);
+    bench->subscribed++;
+    pthread_mutex_unlock(&bench->lock);
 }
 
 static void on_message(struct mosquitto *client, void *context,
@@ -56,23 +61,35 @@ static void on_message(struct mosquitto *client, void *context,
 {
     struct bench *const bench = context;
     (void)client;
-    if (message->payloadlen <= 0 || bench->wanted[0] == '\0') return;
-    if (memmem(message->payload, (size_t)message->payloadlen, bench->wanted,
-               strlen(bench->wanted)) == NULL)
-        return;
-    bench->arrived++;
-    if (bench->count < ARRIVALS_MAX)
-        bench->latency_ms[bench->count++] = (double)(bench_now_ns() - bench->round_ns) / 1e6;
+    if (message->payloadlen <= 0) return;
+    pthread_mutex_lock(&bench->lock);
+    const size_t wanted_size = strlen(bench->wanted);
+    if (wanted_size > 0 &&
+        memmem(message->payload, (size_t)message->payloadlen, bench->wanted, wanted_size) != NULL) {
+        bench->arrived++;
+        if (bench->count < ARRIVALS_MAX)
+            bench->latency_ms[bench->count++] = (double)(bench_now_ns() - bench->round_ns) / 1e6;
+    }
+    pthread_mutex_unlock(&bench->lock);
 }
 
-static bool round_trip(struct bench *bench, struct mosquitto *client, struct bench_asker *asker,
-                       unsigned round)
+static unsigned arrived(struct bench *bench)
+{
+    pthread_mutex_lock(&bench->lock);
+    const unsigned count = bench->arrived;
+    pthread_mutex_unlock(&bench->lock);
+    return count;
+}
+
+static bool round_trip(struct bench *bench, struct bench_asker *asker, unsigned round)
 {
     char value[TEXT_SIZE];
     snprintf(value, sizeof(value), "round-%u-of-%ld", round, (long)getpid());
+    pthread_mutex_lock(&bench->lock);
     snprintf(bench->wanted, sizeof(bench->wanted), "%s", value);
     bench->arrived = 0;
     bench->round_ns = bench_now_ns();
+    pthread_mutex_unlock(&bench->lock);
     const struct verb_argument arguments[] = {
         {BYTES_LITERAL("key"), bytes_of_text(bench->key)},
         {BYTES_LITERAL("value"), bytes_of_text(value)},
@@ -81,9 +98,9 @@ static bool round_trip(struct bench *bench, struct mosquitto *client, struct ben
     if (!bench_ask(asker, bench->cloud, "config-set", arguments, 3)) return false;
     if (bench_ask_status(asker) != ST_OK) return false;
     const uint64_t end_ns = bench->round_ns + (uint64_t)(bench->seconds * 1e9);
-    while (bench->arrived < bench->edges && bench_now_ns() < end_ns)
-        mosquitto_loop(client, 5, 1);
-    return bench->arrived >= bench->edges;
+    while (arrived(bench) < bench->edges && bench_now_ns() < end_ns)
+        usleep(1000);
+    return arrived(bench) >= bench->edges;
 }
 
 static int by_value(const void *a, const void *b)
@@ -92,18 +109,36 @@ static int by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static bool all_subscribed(struct bench *bench)
+{
+    pthread_mutex_lock(&bench->lock);
+    const bool all = bench->subscribed == bench->broker_count;
+    pthread_mutex_unlock(&bench->lock);
+    return all;
+}
+
 static bool run(struct bench *bench, struct bench_asker *asker)
 {
-    struct mosquitto *const client = mosquitto_new("bench-config", true, bench);
-    mosquitto_connect_callback_set(client, on_connect);
-    mosquitto_subscribe_callback_set(client, on_subscribe);
-    mosquitto_message_callback_set(client, on_message);
-    bool good = mosquitto_connect(client, "127.0.0.1", bench->port, 60) == MOSQ_ERR_SUCCESS;
-    for (int i = 0; good && !bench->subscribed && i < 1000; i++)
-        mosquitto_loop(client, 10, 1);
+    static struct mosquitto *clients[BROKERS_MAX];
+    bool good = true;
+    for (size_t i = 0; good && i < bench->broker_count; i++) {
+        clients[i] = mosquitto_new(NULL, true, bench);
+        mosquitto_connect_callback_set(clients[i], on_connect);
+        mosquitto_subscribe_callback_set(clients[i], on_subscribe);
+        mosquitto_message_callback_set(clients[i], on_message);
+        good =
+            mosquitto_connect(clients[i], "127.0.0.1", bench->ports[i], 60) == MOSQ_ERR_SUCCESS &&
+            mosquitto_loop_start(clients[i]) == MOSQ_ERR_SUCCESS;
+    }
+    for (int i = 0; good && !all_subscribed(bench) && i < 1000; i++)
+        usleep(10000);
     for (unsigned round = 0; good && round < bench->rounds; round++)
-        good = round_trip(bench, client, asker, round);
-    mosquitto_destroy(client);
+        good = round_trip(bench, asker, round);
+    for (size_t i = 0; i < bench->broker_count && clients[i] != NULL; i++) {
+        mosquitto_disconnect(clients[i]);
+        mosquitto_loop_stop(clients[i], true);
+        mosquitto_destroy(clients[i]);
+    }
     return good;
 }
 
@@ -119,21 +154,23 @@ static bool parse(int argc, char **argv, struct bench *bench)
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'c') bench->cloud = optarg;
-        if (option == 'p') bench->port = (int)strtol(optarg, NULL, 10);
+        if (option == 'p' && bench->broker_count < BROKERS_MAX)
+            bench->ports[bench->broker_count++] = (int)strtol(optarg, NULL, 10);
         if (option == 'e') bench->edges = (unsigned)strtoul(optarg, NULL, 10);
         if (option == 'r') bench->rounds = (unsigned)strtoul(optarg, NULL, 10);
         if (option == 'k') bench->key = optarg;
         if (option == 's') bench->seconds = strtod(optarg, NULL);
         if (option == '?') return false;
     }
-    return bench->cloud != NULL && bench->port > 0 && bench->edges > 0;
+    return bench->cloud != NULL && bench->broker_count > 0 && bench->edges > 0;
 }
 
 int main(int argc, char **argv)
 {
-    static struct bench bench = {.key = "bench", .rounds = 20, .seconds = 30};
+    static struct bench bench = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .key = "bench", .rounds = 20, .seconds = 30};
     if (!parse(argc, argv, &bench)) {
-        fputs("usage: bench_config --cloud D --port P --edges N [--rounds R] [--key K] "
+        fputs("usage: bench_config --cloud D --port P... --edges N [--rounds R] [--key K] "
               "[--seconds S]\n",
               stderr);
         return 2;

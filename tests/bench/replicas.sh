@@ -80,26 +80,30 @@ part_tracks()
 part_config()
 {
     local i out
-    say "config: from the cloud to $EDGES edges"
-    broker_start local-broker
+    local -a ports=()
+    say "config: from the cloud to $EDGES edges, each with a local broker of its own"
     fresh_rig e-1 0
     for ((i = 2; i <= EDGES; i++)); do edge_init "e-$i"; done
     broker_start cloud-broker
     cloud_start cloud-broker
     for ((i = 1; i <= EDGES; i++)); do
-        edge_links "e-$i" cloud-broker local-broker
+        broker_start "local-$i"
+        ports+=(--port "${PORT_OF[local-$i]}")
+        edge_links "e-$i" cloud-broker "local-$i"
         edge_start "e-$i"
     done
     for ((i = 1; i <= EDGES; i++)); do
         within 60 test_field "e-$i" cloud_consumer online || die "e-$i did not connect"
+        within 60 test_field "e-$i" local_link online || die "e-$i has no local broker"
     done
-    out=$("$BIN/bench/bench_config" --cloud "$SCRATCH/cloud" --port "${PORT_OF[local-broker]}" \
-        --edges "$EDGES")
+    out=$("$BIN/bench/bench_config" --cloud "$SCRATCH/cloud" "${ports[@]}" --edges "$EDGES")
     result config "cloud to $EDGES edges, p50" "$(field p50_ms <<<"$out")" "ms"
     result config "cloud to $EDGES edges, p99" "$(field p99_ms <<<"$out")" "ms"
     result config "cloud peak memory, $EDGES edges" "$(peak_mib cloud)" "MiB"
-    for ((i = 1; i <= EDGES; i++)); do stop "e-$i"; done
+    for ((i = 1; i <= EDGES; i++)); do
+        stop "e-$i"
+        stop "local-$i"
+    done
     stop cloud
     stop cloud-broker
-    stop local-broker
 }
