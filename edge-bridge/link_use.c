@@ -196,16 +196,6 @@ static enum status pause(struct edge *edge, bool paused)
     return edge_meta_set_u64(edge, META_PAUSED, paused);
 }
 
-static bool rate_of(struct bytes text, uint64_t *out)
-{
-    *out = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || *out > BUDGET_RATE_MAX) return false;
-        *out = *out * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    return text.size > 0 && *out <= BUDGET_RATE_MAX;
-}
-
 enum status link_use_verb(struct edge *edge, uint32_t client, const struct control_request *request,
                           struct effects *effects)
 {
@@ -216,7 +206,7 @@ enum status link_use_verb(struct edge *edge, uint32_t client, const struct contr
     } else if (bytes_equal(request->verb, BYTES_LITERAL("link-resume"))) {
         TRY(pause(edge, false));
     } else if (verb_argument_find(request, "rate", &text)) {
-        if (!rate_of(text, &rate)) {
+        if (!report_natural_of(request, "rate", &rate) || rate > BUDGET_RATE_MAX) {
             report_end(effects, client, ST_USAGE,
                        "rate is a number of bytes a second, 0 for no limit");
             return ST_OK;

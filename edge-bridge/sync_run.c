@@ -204,15 +204,9 @@ static enum status read_arguments(const struct control_request *request, uint32_
         *mode = bytes_equal(text, BYTES_LITERAL("incremental")) ? SYNC_INCREMENTAL : SYNC_FULL;
         good = *mode == SYNC_INCREMENTAL || bytes_equal(text, BYTES_LITERAL("full"));
     }
-    if (good && verb_argument_find(request, "seconds", &text)) {
-        *seconds = 0;
-        good = text.size > 0 && text.size < 10;
-        for (size_t i = 0; good && i < text.size; i++) {
-            good = text.data[i] >= '0' && text.data[i] <= '9';
-            *seconds = *seconds * 10 + (uint64_t)(text.data[i] - '0');
-        }
-        good = good && *seconds > 0 && *seconds <= DEADLINE_S_MAX;
-    }
+    if (good && verb_argument_find(request, "seconds", &text))
+        good = report_natural_of(request, "seconds", seconds) && *seconds > 0 &&
+               *seconds <= DEADLINE_S_MAX;
     if (good) return ST_OK;
     report_end(effects, client, ST_USAGE,
                "sync takes mode full or incremental, and seconds from 1 to 604800");
