@@ -140,7 +140,8 @@ write_on_both_sides()
 {
     "$EDGE" config set --dir "$SCRATCH/$VICTIM" sensitivity 0.8 --scope fleet >/dev/null
     "$CLOUD" config set --dir "$SCRATCH/cloud" zoom 4 --scope fleet >/dev/null
-    sleep 0.05
+    # A clock may be a second ahead after a start: writes nearer than that have no order.
+    sleep 1.2
     "$CLOUD" config set --dir "$SCRATCH/cloud" sensitivity 0.7 --scope fleet >/dev/null
     "$EDGE" config set --dir "$SCRATCH/$VICTIM" zoom 9 --scope fleet >/dev/null
     [ "$(edge_config "$VICTIM" sensitivity)" = 0.8 ] || die "the edge does not go by its own write"
@@ -162,7 +163,7 @@ poisoned_clock()
     "$EDGE" track put --dir "$SCRATCH/$node" mmsi-1 \
         '{"position":{"lat":55.5,"lon":10.5},"position_confidence":0.9,"sensor":"eye"}' >/dev/null
     note "It sets gain 1 and sees mmsi-1, both stamped with tomorrow's time."
-    sleep 0.05
+    sleep 1.2
     "$CLOUD" config set --dir "$SCRATCH/cloud" gain 2 --scope fleet >/dev/null
     note "Later, in truth, the cloud sets gain 2. Without healing, tomorrow would win."
     link_mend link
