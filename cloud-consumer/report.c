@@ -397,13 +397,6 @@ static enum status begin_job(struct cloud *cloud, uint32_t client, struct effect
     return ST_OK;
 }
 
-static bool verb_begins(const struct control_request *request, const char *prefix)
-{
-    const struct bytes start = bytes_of_text(prefix);
-    return request->verb.size >= start.size &&
-           bytes_equal(bytes_of(request->verb.data, start.size), start);
-}
-
 enum status cloud_report_request(struct cloud *cloud, const struct event *event,
                                  struct effects *effects)
 {
@@ -435,8 +428,8 @@ enum status cloud_report_request(struct cloud *cloud, const struct event *event,
         if (verbs[i].answer != NULL) return verbs[i].answer(cloud, client, effects);
         return begin_job(cloud, client, effects, verbs[i].job);
     }
-    if (verb_begins(request, "track-")) return cloud_tracks_verb(cloud, client, effects);
-    if (verb_begins(request, "config-") || verb_begins(request, "node-set"))
+    if (bytes_begin(request->verb, "track-")) return cloud_tracks_verb(cloud, client, effects);
+    if (bytes_begin(request->verb, "config-") || bytes_begin(request->verb, "node-set"))
         return cloud_config_verb(cloud, client, effects);
     cloud_reply_end(effects, client, ST_USAGE, "no verb \"%.*s\"", (int)request->verb.size,
                     (const char *)request->verb.data);

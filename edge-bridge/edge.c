@@ -299,12 +299,6 @@ void edge_close(struct edge *edge)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-static bool topic_begins(struct bytes topic, const char *text)
-{
-    const struct bytes start = bytes_of_text(text);
-    return topic.size >= start.size && bytes_equal(bytes_of(topic.data, start.size), start);
-}
-
 /* A topic with a bad name still goes to those who know how its publisher wants to be answered. */
 static enum status on_message(struct edge *edge, const struct event *event, struct effects *effects)
 {
@@ -316,9 +310,9 @@ static enum status on_message(struct edge *edge, const struct event *event, stru
             return config_message(edge, &event->message, effects);
         if (topic.id == TOPIC_LOCAL_CONFIG)
             return config_local_retained(edge, &event->message, effects);
-    } else if (topic_begins(event->message.topic, "local/track/")) {
+    } else if (bytes_begin(event->message.topic, "local/track/")) {
         return tracks_message(edge, &event->message, effects);
-    } else if (topic_begins(event->message.topic, "local/config/")) {
+    } else if (bytes_begin(event->message.topic, "local/config/")) {
         return config_message(edge, &event->message, effects);
     }
     return intake_message(edge, &event->message, effects);

@@ -399,13 +399,6 @@ static enum status trust(struct edge *edge, uint32_t client, const struct contro
     return ST_OK;
 }
 
-static bool verb_begins(const struct control_request *request, const char *prefix)
-{
-    const struct bytes start = bytes_of_text(prefix);
-    return request->verb.size >= start.size &&
-           bytes_equal(bytes_of(request->verb.data, start.size), start);
-}
-
 enum status report_verb(struct edge *edge, uint32_t client, const struct control_request *request,
                         struct effects *effects)
 {
@@ -415,11 +408,11 @@ enum status report_verb(struct edge *edge, uint32_t client, const struct control
     TRY(evidence_log_flush(edge));
     if (bytes_equal(request->verb, BYTES_LITERAL("status")))
         return put_status(edge, client, effects);
-    if (verb_begins(request, "link-sync") || verb_begins(request, "link-report"))
+    if (bytes_begin(request->verb, "link-sync") || bytes_begin(request->verb, "link-report"))
         return sync_run_verb(edge, client, request, effects);
-    if (verb_begins(request, "link-")) return link_use_verb(edge, client, request, effects);
-    if (verb_begins(request, "track-")) return tracks_verb(edge, client, request, effects);
-    if (verb_begins(request, "config-") || verb_begins(request, "clock"))
+    if (bytes_begin(request->verb, "link-")) return link_use_verb(edge, client, request, effects);
+    if (bytes_begin(request->verb, "track-")) return tracks_verb(edge, client, request, effects);
+    if (bytes_begin(request->verb, "config-") || bytes_begin(request->verb, "clock"))
         return config_verb(edge, client, request, effects);
     if (bytes_equal(request->verb, BYTES_LITERAL("show")))
         return put_show(edge, client, request, effects);

@@ -15,6 +15,12 @@ bool bytes_equal(struct bytes a, struct bytes b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+bool bytes_begin(struct bytes bytes, const char *prefix)
+{
+    const struct bytes start = bytes_of_text(prefix);
+    return bytes.size >= start.size && bytes_equal(bytes_of(bytes.data, start.size), start);
+}
+
 int bytes_compare(struct bytes a, struct bytes b)
 {
     const size_t common_size = a.size < b.size ? a.size : b.size;

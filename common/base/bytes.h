@@ -36,6 +36,7 @@ static inline struct bytes bytes_of(const void *data, size_t size)
 
 struct bytes bytes_of_text(const char *text);
 bool bytes_equal(struct bytes a, struct bytes b);
+bool bytes_begin(struct bytes bytes, const char *prefix);
 /* memcmp order, a prefix sorts first; <0, 0, >0. */
 int bytes_compare(struct bytes a, struct bytes b);
 /* The part from offset on; offset must be within. */

@@ -33,6 +33,19 @@ static void test_a_prefix_sorts_before_what_it_begins(void **state)
 }
 
 /* Bytes, not characters: 0xFF sorts last although a char may be signed. */
+static void test_bytes_begin_with_their_own_prefixes_only(void **state)
+{
+    (void)state;
+    const struct bytes topic = BYTES_LITERAL("local/track/boat");
+    assert_true(bytes_begin(topic, "local/track/"));
+    assert_true(bytes_begin(topic, "local/track/boat"));
+    assert_true(bytes_begin(topic, ""));
+    assert_true(bytes_begin(BYTES_EMPTY, ""));
+    assert_false(bytes_begin(topic, "local/config/"));
+    assert_false(bytes_begin(topic, "local/track/boats"));
+    assert_false(bytes_begin(BYTES_EMPTY, "l"));
+}
+
 static void test_order_is_that_of_unsigned_bytes(void **state)
 {
     (void)state;
@@ -236,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_views_have_the_same_size_and_bytes),
         cmocka_unit_test(test_a_prefix_sorts_before_what_it_begins),
+        cmocka_unit_test(test_bytes_begin_with_their_own_prefixes_only),
         cmocka_unit_test(test_order_is_that_of_unsigned_bytes),
         cmocka_unit_test(test_the_rest_of_a_view_may_be_empty_but_never_beyond),
         cmocka_unit_test(test_one_set_bit_anywhere_is_not_all_zero),
